@@ -1,0 +1,40 @@
+"""A queue: its limits, the defaults it gives to its jobs, and whether it is paused."""
+
+from __future__ import annotations
+
+from taskjob.model.job import Record, RetryPolicy
+from taskjob.model.times import Micros
+
+
+class QueueLimits(Record, frozen=True, kw_only=True):
+    """None means unlimited. `per_concurrency_key` bounds jobs of equal concurrencyKey that run at once."""
+
+    max_concurrency: int | None = None
+    per_concurrency_key: int = 1
+    rate_per_second: int | None = None
+    max_live_jobs: int | None = None
+
+
+class JobDefaults(Record, frozen=True, kw_only=True):
+    """Applied at submit to what a job leaves out. None falls through to the product's default."""
+
+    retry: RetryPolicy | None = None
+    timeout_seconds: int | None = None
+    ttl_seconds_after_finished: int | None = None
+    ttl_seconds_after_failed: int | None = None
+
+
+class Queue(Record, frozen=True, kw_only=True):
+    """`paused` is the declared half; `paused_by` the operational half, set by a person through the API."""
+
+    namespace: str
+    name: str
+    limits: QueueLimits = QueueLimits()
+    job_defaults: JobDefaults = JobDefaults()
+    aging_seconds: int = 60
+    paused: bool = False
+    paused_by: str | None = None
+    paused_reason: str | None = None
+    paused_until: Micros | None = None
+    revision: int = 0
+    created_at: Micros = 0
