@@ -1,0 +1,157 @@
+"""The verdict over a chaos run, from outside: the client's log, the tasks' journals, the kill log, and the api.
+
+lost        an id that was acknowledged and is not found, or did not end
+doubled     a (job, run) with more than one recorded outcome, or an outcome its kind forbids
+unexplained an execution after another of the same run that no logged kill, freeze, drain or failure explains
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from faults import Fault
+from load import ClientLog
+
+ENDED = {"completed", "dead_letter", "cancelled"}
+BY_THE_TASK = {"failed", "timed_out", "snoozed"}
+BY_A_DEATH = {"lost", "interrupted", "released", "crashed"}
+
+
+@dataclass
+class Verdict:
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    jobs: int = 0
+    executions: int = 0
+    reexecutions: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return not (self.lost or self.doubled or self.unexplained or self.broken)
+
+
+def read_journals(folder: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """Every line the tasks wrote, by (job, run), oldest first. A torn last line of a killed writer is dropped."""
+    lines: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+    for path in folder.glob("*.jsonl"):
+        for line in path.read_bytes().splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            lines[entry["job"], entry["run"]].append(entry)
+    for entries in lines.values():
+        entries.sort(key=lambda entry: entry["at"])
+    return lines
+
+
+def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Fault]) -> Verdict:
+    verdict = Verdict(jobs=len(log.accepted), broken=list(log.broken_promises))
+    executions = read_journals(journals)
+    hurt = {fault.target for fault in faults}
+    for accepted in log.accepted.values():
+        reply = http.get(f"/jobs/{accepted.id}")
+        if reply.status_code != 200:
+            verdict.lost.append(f"{accepted.id}: {reply.status_code}")
+            continue
+        job = reply.json()
+        if job["phase"] not in ENDED:
+            verdict.lost.append(f"{accepted.id} ({accepted.kind}) is {job['phase']}: {job.get('reason')}")
+            continue
+        if job["phase"] not in accepted.expect:
+            verdict.doubled.append(f"{accepted.id} ({accepted.kind}) ended {job['phase']}: {job.get('reason')}")
+        attempts = http.get(f"/jobs/{accepted.id}/attempts").json()["attempts"]
+        _judge_attempts(verdict, accepted.id, job, attempts)
+        _judge_executions(verdict, accepted.id, attempts, executions, hurt)
+        _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)
+    verdict.executions = sum(_starts(entries) for entries in executions.values())
+    _judge_ledger(verdict, http, log)
+    _judge_keys(verdict, log, executions)
+    return verdict
+
+
+def _starts(entries: list[dict[str, Any]]) -> int:
+    return sum(entry["event"] == "started" for entry in entries)
+
+
+def _judge_attempts(verdict: Verdict, job: str, record: dict[str, Any], attempts: list[dict[str, Any]]) -> None:
+    completed = [attempt for attempt in attempts if attempt.get("outcome") == "completed"]
+    if len(completed) > 1 or (record["phase"] == "completed" and len(completed) != 1):
+        verdict.doubled.append(f"{job}: {len(completed)} completed attempts, phase {record['phase']}")
+    if any(attempt.get("outcome") is None for attempt in attempts):
+        verdict.doubled.append(f"{job}: finished with an open attempt")
+
+
+def _judge_executions(
+    verdict: Verdict,
+    job: str,
+    attempts: list[dict[str, Any]],
+    executions: dict[tuple[str, int], list[dict[str, Any]]],
+    hurt: set[str],
+) -> None:
+    by_delivery = {(attempt.get("run", 0), attempt["number"]): attempt for attempt in attempts}
+    for (name, run), entries in executions.items():
+        if name != job:
+            continue
+        started = [entry for entry in entries if entry["event"] == "started"]
+        verdict.reexecutions += max(0, len(started) - 1)
+        seen = set()
+        for entry in started:
+            if entry["delivery"] in seen:
+                verdict.doubled.append(f"{job}: delivery {entry['delivery']} ran twice")
+            seen.add(entry["delivery"])
+        for entry in started[:-1]:
+            attempt = by_delivery.get((run, entry["delivery"]))
+            outcome = None if attempt is None else attempt.get("outcome")
+            if outcome in BY_THE_TASK or (outcome in BY_A_DEATH and entry["worker"] in hurt):
+                continue
+            verdict.unexplained.append(f"{job}: delivery {entry['delivery']} on {entry['worker']} ended {outcome}")
+
+
+def _judge_cancel(
+    verdict: Verdict, job: str, acknowledged_at: float | None, executions: dict[tuple[str, int], list[dict[str, Any]]]
+) -> None:
+    if acknowledged_at is None:
+        return
+    for (name, _), entries in executions.items():
+        late = [e for e in entries if e["event"] == "started" and e["at"] > acknowledged_at + 1.0]
+        if name == job and late:
+            verdict.broken.append(f"{job}: started {late[0]['at'] - acknowledged_at:.2f} s after its cancel was told")
+
+
+def _judge_ledger(verdict: Verdict, http: httpx2.Client, log: ClientLog) -> None:
+    stats = http.get("/stats").json()
+    if not stats["conserved"]:
+        verdict.broken.append(f"G7: {stats}")
+    counted = sum(queue.get("accepted", 0) for queue in stats["queues"])
+    least, most = len(log.accepted), len(log.accepted) + len(log.unknown_keys)
+    if not least <= counted <= most:
+        verdict.broken.append(f"G7: the ledger counts {counted} accepted, the client {least} to {most}")
+
+
+def _judge_keys(verdict: Verdict, log: ClientLog, executions: dict[tuple[str, int], list[dict[str, Any]]]) -> None:
+    """Jobs of one concurrency key never ran side by side (both ends of a span known)."""
+    spans: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
+    for (job, _), entries in executions.items():
+        key = log.accepted[job].keyed if job in log.accepted else None
+        if key is None:
+            continue
+        begun: dict[int, float] = {}
+        for entry in entries:
+            if entry["event"] == "started":
+                begun[entry["delivery"]] = entry["at"]
+            elif entry["delivery"] in begun:
+                spans[key].append((begun.pop(entry["delivery"]), entry["at"], job))
+    for key, runs in spans.items():
+        runs.sort()
+        for (_, end, one), (start, _, other) in pairwise(runs):
+            if start < end:
+                verdict.broken.append(f"limit: {one} and {other} of {key} overlapped by {end - start:.3f} s")
