@@ -21,6 +21,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     prune_seconds: float = 5.0
     """Pause between two rounds of retention."""
 
+    poll_seconds: float = 1.0
+    """How long a waiting caller trusts to wake-ups, which may be lost, before it looks for itself."""
+
     batch: int = 500
     """Most jobs one maintenance step or one grant touches."""
 

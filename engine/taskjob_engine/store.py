@@ -262,12 +262,14 @@ class Leased(Value, frozen=True, kw_only=True):
 
 class Settlement(Value, frozen=True, kw_only=True):
     """The end of one delivery, told by the session that holds it. `result` is raw JSON small enough for the
-    store, or `result_ref` names the artifact that holds it."""
+    store, or `result_ref` names the artifact that holds it. `namespace` is the session's: the façade needs it to
+    place a large result, stores compare the lease."""
 
     job: str
     lease: str
     session: str
     principal: str
+    namespace: str = ""
     outcome: AttemptOutcome
     result: bytes | None = None
     result_ref: str | None = None

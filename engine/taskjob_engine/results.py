@@ -1,0 +1,57 @@
+"""Where a result stands: in the job's row while it is small, else as an artifact of the delivery that made it.
+
+It moves bytes and decides nothing about the lease: an object put for a settle that the store then refuses is
+taken back here, one whose fate is unknown stays until the job is pruned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from taskjob.model import Job
+from taskjob_engine.artifacts import ArtifactStore, lease_prefix, result_key
+from taskjob_engine.store import JobRef, JobStore, Settled, Settlement, SettleVerdict
+
+
+class Results:
+    def __init__(self, store: JobStore, artifacts: ArtifactStore, inline_bytes: int) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._inline_bytes = inline_bytes
+
+    def must_move(self, item: Settlement) -> bool:
+        return item.result is not None and len(item.result) > self._inline_bytes
+
+    async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
+        """Settle with large results placed first, so that a recorded reference always names an object."""
+        placed: list[Settlement] = []
+        fresh: dict[int, str] = {}
+        for index, item in enumerate(items):
+            if not self.must_move(item):
+                placed.append(item)
+                continue
+            moved, created = await self._move(item)
+            placed.append(moved)
+            if created and moved.result_ref is not None:
+                fresh[index] = moved.result_ref
+        verdicts = await self._store.settle(placed)
+        for index, key in fresh.items():
+            if verdicts[index].verdict is SettleVerdict.STALE:
+                await self._artifacts.delete_prefix(key)
+        return verdicts
+
+    async def read(self, job: Job) -> bytes | None:
+        if job.result_ref is not None:
+            return await self._artifacts.get(job.result_ref)
+        return None if job.result is None else bytes(job.result)
+
+    async def _move(self, item: Settlement) -> tuple[Settlement, bool]:
+        [job] = await self._store.get([JobRef(namespace=item.namespace, id=item.job)])
+        if job is None:  # the store will say that it knows no such job
+            return msgspec.structs.replace(item, result=None), False
+        assert item.result is not None
+        key = result_key(lease_prefix(job.namespace, job.id, job.run, job.deliveries, item.lease))
+        created = await self._artifacts.put(key, item.result)
+        return msgspec.structs.replace(item, result=None, result_ref=key), created
