@@ -1,0 +1,75 @@
+# Every verb of the project. CI calls these and nothing else. `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export TASKJOB_VENV ?= $(CURDIR)/.venv
+BIN := $(TASKJOB_VENV)/bin
+
+##@ Start here
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: setup-demo ## Make thumbnails of real photographs with 300+ jobs; some fail on purpose (under a minute)
+	@$(BIN)/python examples/thumbnails/demo.py $(PICTURES)
+
+.PHONY: test
+test: setup ## Run all tests and check the coverage (T=path or -k expression narrows it down, without the coverage check)
+	@hack/test.sh $(T)
+
+.PHONY: setup
+setup: ## Make .venv with everything needed to develop (quick when nothing changed)
+	@hack/setup.sh all
+
+.PHONY: setup-demo
+setup-demo:
+	@hack/setup.sh demo
+
+##@ While you work
+
+.PHONY: fmt
+fmt: setup ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: lint
+lint: setup ## Check style, formatting, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: generate
+generate: setup ## Write the generated pages of docs/
+	@$(BIN)/python hack/reference
+
+.PHONY: verify
+verify: setup ## Check that the generated pages of docs/ are up to date
+	@$(BIN)/python hack/reference --check
+
+##@ Longer runs
+
+.PHONY: bench
+bench: setup ## Measure, each figure beside its floor and two peers
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+.PHONY: chaos
+chaos: setup ## Kill, cut and power off for minutes, and judge from outside (ARGS="--seconds 60 --seed 7")
+	@$(BIN)/python tests/chaos/run.py $(ARGS)
+
+.PHONY: mutants
+mutants: setup ## Break each comparison of a fencing token, one at a time; a test must notice
+	@$(BIN)/python hack/mutants.py $(ARGS)
+
+##@ Afterwards
+
+.PHONY: clean
+clean: ## Remove what the other targets made (.venv too)
+	@rm -rf .venv .coverage .coverage.* .taskjob .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	@find api client engine examples hack tests worker -name __pycache__ -type d -prune -exec rm -rf {} +
