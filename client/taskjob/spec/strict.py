@@ -1,0 +1,69 @@
+"""The shape every document shares: camelCase names, strict types, no unknown fields, immutable once read.
+
+Strict means that `"1"` is not 1, `true` is not 1, and 1.0 is not an integer: a typo must not become a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from taskjob.spec.times import check_time
+
+INT32_MAX = 2_147_483_647
+
+
+class StrictModel(BaseModel):
+    """Base of all documents; `model_dump(by_alias=True, exclude_none=True)` writes them back."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        # Descriptions of OpenAPI and CRDs come from the attribute docstrings.
+        use_attribute_docstrings=True,
+    )
+
+
+def _distinct(values: Sequence[str]) -> Sequence[str]:
+    if len(set(values)) != len(values):
+        raise ValueError("the entries must differ from one another")
+    return values
+
+
+Distinct = AfterValidator(_distinct)
+
+Priority = Annotated[int, Field(ge=-1000, le=1000)]
+Seconds = Annotated[int, Field(ge=1, le=INT32_MAX)]
+Retention = Annotated[int, Field(ge=0, le=INT32_MAX)]
+Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
+
+QueueName = Annotated[str, Field(max_length=40, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
+TaskName = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_.:-]*$")]
+ObjectName = Annotated[
+    str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+]
+GenerateName = Annotated[str, Field(max_length=57, pattern=r"^[a-z0-9]([-a-z0-9.]*)$")]
+NamespaceName = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+Key = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ErrorTypeName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+LabelName = Annotated[
+    str,
+    Field(
+        max_length=253 + 1 + 63,
+        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+    ),
+]
+LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
+Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=32)]
+
+Time = Annotated[
+    str, AfterValidator(check_time), WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40})
+]
+Payload = Annotated[dict[str, Any], Field(max_length=256)]
