@@ -1,0 +1,6 @@
+"""`python -m taskjob.cli` is the `taskjob` command."""
+
+from taskjob.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The root command: which commands there are, and how an error becomes three lines and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from taskjob.cli.exit_codes import ExitCode, exit_code_of
+from taskjob.errors import TaskJobError
+
+# name → (group in --help, one line of help). The command itself is `taskjob.cli.commands.<name>:command`.
+COMMANDS = {
+    "dev": ("Start", "Run api, worker and store on this machine."),
+    "api": ("Start", "Run the api: REST, worker gateway, engine and store."),
+    "worker": ("Start", "Run a worker for the tasks of a module."),
+    "submit": ("Jobs", "Submit one job of a task."),
+    "apply": ("Jobs", "Create or change what YAML documents describe."),
+    "get": ("Jobs", "List or show jobs, queues or workers."),
+    "describe": ("Jobs", "Show everything about a job, queue or worker."),
+    "logs": ("Jobs", "Print what a job's attempts wrote."),
+    "wait": ("Jobs", "Wait until jobs reach a condition."),
+    "explain": ("Jobs", "Say why a job is not running."),
+    "cancel": ("Jobs", "Cancel jobs."),
+    "rerun": ("Jobs", "Run finished jobs or dead letters again."),
+    "dlq": ("Queues", "List, rerun or purge dead letters."),
+    "pause": ("Queues", "Stop handing out a queue's jobs."),
+    "resume": ("Queues", "Hand out a paused queue's jobs again."),
+    "stats": ("Queues", "Count jobs by queue and state."),
+    "token": ("Other", "Create, list or revoke access tokens."),
+    "completion": ("Other", "Print the completion script of a shell."),
+    "version": ("Other", "Print the version of client and server."),
+}
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name; imports one when it is run or asked for its own help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - Click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"taskjob.cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from difflib import get_close_matches  # noqa: PLC0415 - only where a name was mistyped
+
+            near = get_close_matches(name, COMMANDS, n=1)
+            advice = f"Did you mean {near[0]!r}?" if near else "'taskjob --help' lists the commands."
+            ctx.fail(f"No such command {name!r}. {advice}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name, (group, line) in COMMANDS.items():
+            groups.setdefault(group, []).append((name, line))
+        for group, rows in groups.items():
+            with formatter.section(group):
+                formatter.write_dl(rows)
+
+
+EPILOG = (
+    "Server, token and namespace: --server, --token-file, -n; else TASKJOB_SERVER, TASKJOB_TOKEN or "
+    "TASKJOB_TOKEN_FILE, TASKJOB_NAMESPACE; else ~/.config/taskjob/config.toml (or TASKJOB_CONFIG).\n\n"
+    "Exit codes: 0 ok, 1 job failed, 2 usage, 3 not found, 4 timeout, 5 not allowed, 6 conflict, "
+    "7 cannot connect, 130 interrupted."
+)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="taskjob", message="taskjob %(version)s")
+def root() -> None:
+    """Background jobs on workers that are already warm."""
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(invoke(arguments))
+
+
+def invoke(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; its exit code. Data goes to stdout, everything else to stderr."""
+    try:
+        code = root.main(None if arguments is None else list(arguments), prog_name="taskjob", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "taskjob"
+        report(error.format_message(), "", f"{command} --help")
+        return ExitCode.USAGE
+    except click.ClickException as error:
+        report(error.format_message(), "", "")
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    except TaskJobError as error:
+        return report_error(error)
+    except BrokenPipeError:
+        return _reader_gone()
+    return code if isinstance(code, int) else ExitCode.OK
+
+
+def report_error(error: TaskJobError) -> ExitCode:
+    where = f" (at {error.field})" if error.field else ""
+    why = error.title if error.title != error.detail else ""
+    report(f"{error.detail}{where}", f"{why} [{error.code}]".strip(), error.hint or "")
+    return exit_code_of(error)
+
+
+def report(what: str, why: str, following: str) -> None:
+    """Up to three lines on stderr: what went wrong, why, what to do next."""
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {what}", err=True)
+    if why:
+        click.echo(f"why: {why}", err=True)
+    if following:
+        click.echo(f"next: {following}", err=True)
+
+
+def _reader_gone() -> int:
+    """`taskjob get jobs | head` closed our stdout: end quietly, also while the interpreter flushes."""
+    import os  # noqa: PLC0415 - rare
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.OK

@@ -1,0 +1,55 @@
+"""Is a port free, and if not, who has it?"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As servers do: a port in TIME_WAIT is free, one that somebody listens on is not.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def holder_of(port: int) -> str | None:
+    """`pid 4711 (python server.py)` where the system tells it to us; None where it does not."""
+    if not sys.platform.startswith("linux"):
+        return None
+    sockets = {f"socket:[{inode}]" for inode in _listening_inodes(port)}
+    for process in Path("/proc").glob("[0-9]*") if sockets else ():
+        try:
+            if any(str(fd.readlink()) in sockets for fd in (process / "fd").iterdir()):
+                words = (process / "cmdline").read_bytes().split(b"\0")
+                return f"pid {process.name} ({b' '.join(words).decode(errors='replace').strip()[:80]})"
+        except OSError:
+            continue  # gone meanwhile, or another user's
+    return None
+
+
+def _listening_inodes(port: int) -> Iterator[str]:
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                yield fields[9]
