@@ -1,4 +1,4 @@
-"""What a worker costs while it waits: PSS over its process tree with metrics on, and the time until it is registered."""
+"""What a worker costs while it waits: PSS of its process tree with metrics on, and the time until it is registered."""
 
 from __future__ import annotations
 
