@@ -170,6 +170,20 @@ class Submit(Message, frozen=True, kw_only=True, tag="submit"):
     epoch: int | None = None
 
 
+class Renew(Message, frozen=True, kw_only=True, tag="renew"):
+    """Keep a session alive from beside it, and change nothing else: no epoch rises, no connection is superseded.
+
+    A worker's guardian process sends it when user code keeps the worker itself from speaking. Over TCP it is the
+    first message of a second connection (which is bound to nothing: its end closes no session) and may be
+    repeated there; over HTTP an exchange like any other. The answer is `update` with seq 0 and `renewed`.
+    """
+
+    session: str
+    epoch: int
+    token: str | None = None
+    """Only on TCP, where there is no Authorization header."""
+
+
 class Drain(Message, frozen=True, kw_only=True, tag="drain"):
     """No more work, please: running jobs go on, outstanding `want` is void."""
 
@@ -289,5 +303,5 @@ class Failure(Message, frozen=True, kw_only=True, tag="error"):
     fatal: bool = True
 
 
-FromWorker = Register | Resume | Exchange | Submit | Drain | Bye
+FromWorker = Register | Resume | Exchange | Submit | Renew | Drain | Bye
 ToWorker = Welcome | Update | Submitted | GoAway | Failure
