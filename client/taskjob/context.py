@@ -17,7 +17,7 @@ from taskjob.errors import TooLargeError
 from taskjob.wire.messages import MAX_CHECKPOINT_BYTES
 
 if TYPE_CHECKING:
-    from taskjob.task import Task
+    from taskjob.decorator import Task
 
 MAX_PROGRESS_CHARACTERS = 128
 
@@ -136,7 +136,7 @@ class Context:
         self._calls += 1
         options.setdefault("idempotency_key", f"{self._facts.job_id}/{self._facts.run}/{self._calls}")
         if isinstance(task, str):
-            from taskjob.task import job_document  # noqa: PLC0415 - a task's module imports this one
+            from taskjob.decorator import job_document  # noqa: PLC0415 - a task's module imports this one
 
             return job_document(task, {} if payload is None else payload, **options)
         return task.document(payload, **options)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from taskjob.errors import ConflictError, InvalidError
 
 if TYPE_CHECKING:
-    from taskjob.task import Task
+    from taskjob.decorator import Task
 
 
 class DuplicateTaskError(ConflictError):

@@ -8,7 +8,7 @@ from taskjob.context import Context
 from taskjob.payload import InvalidPayloadError
 from taskjob.registry import CannotLoadTasksError, DuplicateTaskError, Registry, load, registry
 from taskjob.signals import Retry, Snooze
-from taskjob.task import Task, job_document, task
+from taskjob.decorator import Task, job_document, task
 
 
 def add(a: int, b: int = 1) -> int:
@@ -97,7 +97,7 @@ def test_the_decorator_registers():
 
 
 def test_tasks_load_from_a_file(tmp_path):
-    (tmp_path / "my_tasks_a.py").write_text("from taskjob.task import task\n@task\ndef from_a_file(): return 1\n")
+    (tmp_path / "my_tasks_a.py").write_text("from taskjob.decorator import task\n@task\ndef from_a_file(): return 1\n")
 
     load(str(tmp_path / "my_tasks_a.py"))
 
