@@ -1,0 +1,1 @@
+"""Pure decisions of the engine: data in, data out; no clock, no store, no I/O."""
