@@ -471,6 +471,10 @@ class JobStore(Protocol):
         A key is looked up within its namespace and kept max(24 h, the job's retention) from the job's finish, also
         after the job is pruned. `create_queues` makes unknown queues (the laptop); else the job waits, ready, for
         its queue to be made. Items of one call with equal keys behave as if sent one after the other.
+
+        An id that the namespace already has is `existing` (a repeat without a key); one that another namespace
+        has is `conflict`. `rejected` has code `QuotaExceeded` (maxLiveJobs) or `Invalid` (a value that cannot be
+        stored). The key counts first: an existing job is told whatever the quota says.
         """
         ...
 
@@ -478,27 +482,48 @@ class JobStore(Protocol):
         """Record a session and tell its epoch (1). Opening an existing session id is refused (`ConflictError`)."""
         ...
 
-    async def session_renew(self, items: Sequence[Renewal]) -> list[Renewed]: ...
+    async def session_renew(self, items: Sequence[Renewal]) -> list[Renewed]:
+        """Rules in `policies.sessions`. A session past its expiry that `expire` has not swept is revived.
+
+        Applied in this order: epoch and expiry, `started`, `progress` (a changed one raises the revision),
+        `holding`. `new_epoch` also forgets the last leasing seq. `cancelling` names every lease the session then
+        holds with a reason of `transitions.stop_order`; `lost` each presented lease once, reason as a stale settle's.
+        Unheld leases end as RELEASED, whether they had started or not.
+        """
+        ...
 
     async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
-        """False where the epoch was stale or the session is gone (nothing changed)."""
+        """False where the epoch was stale, the principal another or the session gone (nothing changed). A session
+        that ends at once is gone for every later call; its leases lapse by `expire`, unless handed back here."""
         ...
 
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
         """Grant ready jobs, lowest rank first, across all queues of the session. Never: a job of a paused queue,
-        one whose cancel was requested, one over a queue's maxConcurrency or rate, or one of a task or queue that
-        the session does not serve. All grants of one call share one random lease id."""
+        one whose cancel was requested, one over a queue's maxConcurrency or rate, one of a task or queue that
+        the session does not serve, one past its deadline, or one of a queue that does not exist (`default` always
+        does). All grants of one call share one random lease id.
+
+        A seq below the session's last leasing seq, and a session past its expiry, are granted nothing.
+        `retry_after_seconds` is the shortest wait of its rate-limited queues that have work for it, told where
+        fewer than `n` were granted. The byte limit cuts the order, it never skips a large job for a smaller one.
+        """
         ...
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """End deliveries. Accepted only if (job, lease, session, principal) match the stored lease, compared in the
         transaction that changes it. Outcome, counters, attempt record, result, permit hand-over, ledger and dirty
-        row change together."""
+        row change together. Judged by `lifecycle.fencing`; a result is kept only where the job becomes COMPLETED.
+
+        A keyed job holds its permit while READY or LEASED (`transitions.holds_permit`): one that goes back to READY
+        keeps it, any other move hands it to the best-ranked (rank, then id) waiter of its key, if the limit allows.
+        """
         ...
 
     async def expire(self, limit: int) -> Expired:
-        """Up to `limit` jobs: lapse leases of expired sessions (started: LOST, else RELEASED), time out started
-        attempts that are over `timeout_at` by a grace of one session TTL, and end unleased jobs past their deadline."""
+        """Up to `limit` jobs: lapse leases of expired sessions (started: LOST, else RELEASED; when, says
+        `policies.sessions.lapse_due_at`), time out started attempts that are over `timeout_at` by a grace of one TTL
+        of their session, and end unleased jobs past their deadline. Closes expired sessions (`sessions` counts those
+        it closed). Store-made endings carry the errors of `lifecycle.fencing`."""
         ...
 
     async def promote(self, limit: int) -> Promoted:
@@ -507,22 +532,32 @@ class JobStore(Protocol):
 
     async def prune(self, limit: int, swept: Sequence[int] = ()) -> Pruned:
         """Delete up to `limit` terminal jobs past `expires_at` (their attempts too; counted as purged), keys past
-        theirs and closed sessions; forget the `swept` garbage and tell the next."""
+        theirs and closed sessions (those without leases, a minute after); forget the `swept` garbage and tell the
+        next, again and again until it is acknowledged. Every job that was ever leased leaves garbage."""
         ...
 
-    async def cancel(self, items: Sequence[JobRef]) -> list[Changed]: ...
+    async def cancel(self, items: Sequence[JobRef]) -> list[Changed]:
+        """`unchanged` where it was asked for before or the job is cancelled; `refused` with reason `Finished` where
+        it completed or is a dead letter."""
+        ...
 
     async def rerun(self, items: Sequence[Rerun]) -> list[Changed]:
-        """Only terminal jobs; a live one is `refused` with reason `NotFinished`."""
+        """Only terminal jobs; a live one is `refused` with reason `NotFinished`. A known request id is `unchanged`
+        with the run it started. Drops progress, checkpoint and result of the run before."""
         ...
 
-    async def amend(self, items: Sequence[Amendment]) -> list[Changed]: ...
+    async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
+        """`unchanged` where nothing differs; a job in any phase may be amended (see `transitions.amend`)."""
+        ...
 
     async def purge(self, items: Sequence[JobRef]) -> list[Changed]:
         """Delete terminal jobs now; a live one is `refused` with reason `NotFinished`."""
         ...
 
-    async def put_queue(self, change: QueueChange) -> Queue: ...
+    async def put_queue(self, change: QueueChange) -> Queue:
+        """See `policies.queue_change`. A raised perConcurrencyKey hands out permits to waiters in the same
+        transaction; a lowered one takes none back."""
+        ...
 
     async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
         """First forget each acknowledged (job id, version) where the row still has that version, then tell up to
@@ -545,7 +580,9 @@ class JobStore(Protocol):
 
     async def explain(self, ref: JobRef) -> Explanation | None: ...
 
-    async def queues(self, namespace: str) -> list[Queue]: ...
+    async def queues(self, namespace: str) -> list[Queue]:
+        """By name; `default` is always among them."""
+        ...
 
     async def workers(self, namespace: str | None) -> list[WorkerInfo]:
         """Sessions that are not expired, and those closed within the last minute."""

@@ -13,6 +13,7 @@ import msgspec
 from taskjob.model import AttemptOutcome, ErrorInfo, Micros, Reason
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle.backoff import backoff_micros
+from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.state import (
     LIVE,
     MAX_INTERRUPTIONS,
@@ -23,6 +24,9 @@ from taskjob_engine.lifecycle.state import (
 )
 
 _replace = msgspec.structs.replace
+
+_HARMLESS = frozenset({AttemptOutcome.RELEASED, AttemptOutcome.INTERRUPTED, AttemptOutcome.SNOOZED})
+"""Ends that say nothing against the job: their error stands in the attempt's record only."""
 
 
 class Ending(NamedTuple):
@@ -84,8 +88,7 @@ def permit_granted(job: JobState, *, now: Micros) -> JobState:
 
 
 def grant(job: JobState, *, lease_id: str, session: str, worker: str, now: Micros) -> JobState:
-    """Lease a ready job. `timeout_at` is provisional until the start is known: it bounds a worker that
-    never says so."""
+    """Lease a ready job. Its time-out counts from the start, which the worker tells later."""
     return _step(
         _replace(
             job,
@@ -103,19 +106,55 @@ def grant(job: JobState, *, lease_id: str, session: str, worker: str, now: Micro
 
 
 def start(job: JobState, *, ago_seconds: float, now: Micros) -> JobState | None:
-    """The worker began the attempt. Repeats change nothing."""
+    """The worker began the attempt. Repeats change nothing. It ends with its time-out or the job's deadline,
+    whichever comes first."""
     if job.state is not State.LEASED or job.started_at is not None:
         return None
     began = started_at(job, ago_seconds, now)
-    return _step(
-        _replace(job, reason=Reason.RUNNING, started_at=began, timeout_at=began + job.timeout_seconds * SECOND)
-    )
+    timeout_at = began + job.timeout_seconds * SECOND
+    if job.deadline_at is not None:
+        timeout_at = min(timeout_at, job.deadline_at)
+    return _step(_replace(job, reason=Reason.RUNNING, started_at=began, timeout_at=timeout_at))
 
 
 def started_at(job: JobState, ago_seconds: float, now: Micros) -> Micros:
     """A start told as "so long ago", kept between the grant and now."""
-    ago = min(max(ago_seconds, 0.0), 10.0 * 365 * 86_400)
-    return max(now - int(ago * SECOND), job.leased_at or now)
+    return max(now - micros(ago_seconds), job.leased_at or now)
+
+
+def began_at(job: JobState, ending: Ending, *, now: Micros) -> Micros | None:
+    """When the attempt started, also where only its end was told (short jobs): None if it never did."""
+    if job.started_at is not None or ending.outcome is AttemptOutcome.RELEASED:
+        return job.started_at
+    return started_at(job, ending.duration_seconds, now)
+
+
+def time_left_seconds(job: JobState, *, now: Micros) -> float:
+    """What an attempt granted now may take: its time-out, cut to the job's deadline."""
+    if job.deadline_at is None:
+        return float(job.timeout_seconds)
+    return min(float(job.timeout_seconds), max(0, job.deadline_at - now) / SECOND)
+
+
+def stop_order(job: JobState, *, now: Micros) -> str | None:
+    """Why the worker of a leased job should stop it (`CancelOrder.reason`), or None."""
+    if job.cancel_requested_at is not None:
+        return "CancelRequested"
+    if job.deadline_at is not None and job.deadline_at <= now:
+        return "DeadlineExceeded"
+    if job.timeout_at is not None and job.timeout_at <= now:
+        return "TimedOut"
+    return None
+
+
+def reported(job: JobState) -> JobState:
+    """The worker told progress or a checkpoint that differs from the stored one."""
+    return _step(job)
+
+
+def holds_permit(job: JobState) -> bool:
+    """A keyed job holds its permit exactly while it is eligible or leased; else it has none or waits for one."""
+    return job.concurrency_key is not None and job.state in {State.READY, State.LEASED}
 
 
 def end(job: JobState, ending: Ending, *, now: Micros, jitter: float, aging_seconds: int) -> JobState:
@@ -124,8 +163,10 @@ def end(job: JobState, ending: Ending, *, now: Micros, jitter: float, aging_seco
     `jitter` is a random number in [0, 1). The job is LEASED; its lease was checked by the caller.
     A lapse of a lease that never started is told as RELEASED: nothing ran, nothing is charged.
     """
+    job = _replace(job, started_at=began_at(job, ending, now=now))
     job, spent = charge(job, ending)
-    job = _step(_replace(job, last_error=ending.error or job.last_error))
+    error = None if ending.outcome in _HARMLESS else ending.error
+    job = _step(_replace(job, last_error=error or job.last_error))
     if job.cancel_requested_at is not None:
         return finish(job, State.CANCELLED, Reason.CANCEL_REQUESTED, now=now)
     if ending.outcome is AttemptOutcome.COMPLETED:
@@ -284,10 +325,10 @@ def _next_time(job: JobState, ending: Ending, *, now: Micros, jitter: float) -> 
     match ending.outcome:
         case AttemptOutcome.FAILED | AttemptOutcome.TIMED_OUT:
             if ending.delay_seconds is not None:
-                return now + int(ending.delay_seconds * SECOND), Reason.BACKOFF
+                return now + micros(ending.delay_seconds), Reason.BACKOFF
             return now + backoff_micros(job.retry.backoff, job.attempts, jitter), Reason.BACKOFF
         case AttemptOutcome.SNOOZED:
-            return now + int((ending.delay_seconds or 0.0) * SECOND), Reason.SNOOZED
+            return now + micros(ending.delay_seconds or 0.0), Reason.SNOOZED
         case AttemptOutcome.CRASHED:
             return now + backoff_micros(job.retry.backoff, job.lost, jitter), Reason.BACKOFF
         case _:

@@ -1,0 +1,47 @@
+"""The attempt record of a delivery, current or ended. Pure; every store keeps these and nothing less."""
+
+from __future__ import annotations
+
+from taskjob.model import Attempt, AttemptOutcome, ErrorInfo, Micros
+from taskjob_engine.lifecycle.state import JobState
+from taskjob_engine.lifecycle.transitions import Ending, began_at
+
+
+def current_attempt(job: JobState) -> Attempt:
+    """The delivery of a LEASED job, still open."""
+    return Attempt(
+        run=job.run,
+        number=job.deliveries,
+        worker=job.worker or "",
+        leased_at=job.leased_at or 0,
+        started_at=job.started_at,
+    )
+
+
+def ended_attempt(job: JobState, ending: Ending, *, now: Micros, log_ref: str | None = None) -> Attempt:
+    """The same delivery, ended. `job` is the LEASED record, before `transitions.end`."""
+    return Attempt(
+        run=job.run,
+        number=job.deliveries,
+        worker=job.worker or "",
+        leased_at=job.leased_at or 0,
+        started_at=began_at(job, ending, now=now),
+        finished_at=now,
+        outcome=ending.outcome,
+        error=ending.error,
+        log_ref=log_ref,
+    )
+
+
+def lapse_outcome(job: JobState) -> AttemptOutcome:
+    """A lease that lapsed: LOST if its attempt had started, else nothing ran and nothing is charged."""
+    return AttemptOutcome.RELEASED if job.started_at is None else AttemptOutcome.LOST
+
+
+def hand_back_outcome(job: JobState) -> AttemptOutcome:
+    """A lease that its session gives up on leaving (`bye`)."""
+    return AttemptOutcome.RELEASED if job.started_at is None else AttemptOutcome.INTERRUPTED
+
+
+def lapse(job: JobState, error: ErrorInfo) -> Ending:
+    return Ending(lapse_outcome(job), error=error)
