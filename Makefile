@@ -46,12 +46,15 @@ lint: setup ## Check style, formatting, types and the direction of imports
 	@$(BIN)/lint-imports
 
 .PHONY: generate
-generate: setup ## Write the generated pages of docs/
+generate: setup ## Write the generated pages of docs/ and the jobs of examples/
 	@$(BIN)/python hack/reference
+	@$(BIN)/python examples/thumbnails/jobs.py examples/jobs
 
 .PHONY: verify
-verify: setup ## Check that the generated pages of docs/ are up to date
+verify: setup ## Check that what `make generate` writes is up to date
 	@$(BIN)/python hack/reference --check
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(BIN)/python examples/thumbnails/jobs.py "$$fresh" \
+	  && for file in "$$fresh"/*; do diff -u "examples/jobs/$${file##*/}" "$$file"; done
 
 ##@ Longer runs
 

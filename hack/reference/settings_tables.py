@@ -1,0 +1,66 @@
+"""Tables of settings, from the fields and the docstring under each of them."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+
+
+def attribute_docs(owner: type) -> dict[str, str]:
+    """Field → the docstring that stands under it."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    docs = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        ):
+            docs[field.target.id] = " ".join(str(after.value.value).split())
+    return docs
+
+
+def defaults(owner: type) -> dict[str, str]:
+    """Field → its default as the source writes it."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(owner))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: "required" if field.value is None else f"`{ast.unparse(field.value)}`"
+        for field in body.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+
+
+def escape(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def table(owner: type) -> str:
+    docs = attribute_docs(owner)
+    values = defaults(owner)
+    if missing := values.keys() - docs.keys():
+        raise SystemExit(f"{owner.__module__}.{owner.__name__}: no docstring under {', '.join(sorted(missing))}")
+    lines = ["| setting | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{name}` | {escape(value)} | {escape(docs[name])} |" for name, value in values.items()]
+    return "\n".join(lines)
+
+
+def render_engine() -> str:
+    from taskjob_engine.settings import EngineSettings
+
+    return table(EngineSettings)
+
+
+def render_api() -> str:
+    from taskjob_api.settings import ApiSettings
+
+    return table(ApiSettings)
+
+
+def render_worker() -> str:
+    from taskjob_worker.settings import WorkerSettings
+
+    return table(WorkerSettings)
