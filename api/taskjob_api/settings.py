@@ -1,0 +1,169 @@
+"""What the api process can be told: read once from arguments and `TASKJOB_*` variables, then passed as a value.
+
+Nothing else in the api reads the environment. A value that makes no sense is refused with the variable's name; a
+`TASKJOB_` variable that nobody knows is reported, for it is usually a typing error.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import types
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from taskjob.errors import InvalidError
+
+PREFIX = "TASKJOB_"
+_OF_OTHERS = frozenset(
+    {"SERVER", "TOKEN", "TOKEN_FILE", "NAMESPACE", "CONFIG", "GATEWAY", "WORKER_METRICS_PORT", "LOG_LEVEL"}
+)
+
+
+class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Each field is the variable `TASKJOB_<FIELD>`, for example `TASKJOB_PORT`."""
+
+    store: str = "sqlite:///.taskjob/taskjob.db"
+    """`sqlite:///relative/path`, `sqlite:////absolute/path` or `memory://` (nothing survives the process)."""
+
+    durability: Literal["durable", "relaxed"] = "durable"
+    """`relaxed` allows weaker store settings, which readiness and metrics then tell."""
+
+    artifacts: str = ".taskjob/artifacts"
+    """Folder of results and logs."""
+
+    host: str = "127.0.0.1"
+    """Address of REST; `0.0.0.0` for all, which needs `auth` to be `token`."""
+
+    port: int = 8080
+    """Port of REST; 0 takes a free one."""
+
+    gateway_host: str = "127.0.0.1"
+    """Address of the worker gateway over TCP."""
+
+    gateway_port: int = 8081
+    """Port of the worker gateway over TCP; 0 takes a free one."""
+
+    health_port: int | None = None
+    """Port for liveness answered from its own thread (GET /healthz), also while the event loop is stuck."""
+
+    tls_certificate: str | None = None
+    """PEM file with the certificate chain; with `tls_key` both ports speak TLS."""
+
+    tls_key: str | None = None
+    """PEM file with the private key."""
+
+    auth: Literal["token", "open"] = "token"
+    """`open` lets everybody in and is allowed on loopback addresses only."""
+
+    tokens_file: str | None = None
+    """File of hashed tokens, as `taskjob token create` writes it; watched, so that a revocation acts within 5 s."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Further names that a Host header may have where `auth` is `open` (loopback names always may)."""
+
+    allowed_origins: tuple[str, ...] = ()
+    """Browser origins that may call, for example `https://jobs.example.com`."""
+
+    max_submits_in_flight: int = 4096
+    """Submits that wait for their flush at once; more are shed with 429."""
+
+    request_seconds: float = 30.0
+    """Longest time of one call, its body included, beyond the wait it asked for."""
+
+    max_wait_seconds: float = 60.0
+    """Longest `?wait=` of a long poll."""
+
+    drain_seconds: float = 10.0
+    """Longest time that a stop waits for calls that are being answered."""
+
+    session_ttl_seconds: float = 15.0
+    """A worker that is silent for so long loses its leases."""
+
+    create_queues: bool = True
+    """Unknown queues are made by the first job; false leaves the jobs waiting as QueueNotFound."""
+
+    @property
+    def tls(self) -> bool:
+        return self.tls_certificate is not None
+
+
+def read_settings(environment: Mapping[str, str], **overrides: Any) -> tuple[ApiSettings, tuple[str, ...]]:
+    """Arguments win over variables; None leaves a field to them. Also the names of unknown variables.
+
+    Raises `InvalidError` that names the variable.
+    """
+    hints = get_type_hints(ApiSettings)
+    values = {
+        name: _read(PREFIX + name.upper(), environment[PREFIX + name.upper()], hints[name])
+        for name in ApiSettings.__struct_fields__
+        if environment.get(PREFIX + name.upper())
+    }
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    settings = ApiSettings(**values)
+    _check(settings)
+    known = {PREFIX + name.upper() for name in ApiSettings.__struct_fields__} | {PREFIX + name for name in _OF_OTHERS}
+    unknown = tuple(sorted(name for name in environment if name.startswith(PREFIX) and name not in known))
+    return settings, unknown
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(variable: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is types.UnionType:
+        kind = next(member for member in get_args(kind) if member is not type(None))
+    if get_origin(kind) is tuple:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if get_origin(kind) is Literal:
+        if text not in get_args(kind):
+            raise _bad(variable, text, " or ".join(get_args(kind)))
+        return text
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise _bad(variable, text, "true or false")
+        return text.lower() == "true"
+    if kind is str:
+        return text
+    try:
+        return kind(text)
+    except ValueError:
+        raise _bad(variable, text, "a whole number" if kind is int else "a number") from None
+
+
+def _bad(variable: str, got: object, expected: str) -> InvalidError:
+    return InvalidError(f"{variable}: expected {expected}, got {got!r}", field=variable)
+
+
+def _check(settings: ApiSettings) -> None:
+    for name in ("port", "gateway_port", "health_port"):
+        port = getattr(settings, name)
+        if port is not None and not 0 <= port <= 65_535:
+            raise _bad(PREFIX + name.upper(), port, "a port from 0 to 65535")
+    for name in ("request_seconds", "max_wait_seconds", "drain_seconds", "session_ttl_seconds"):
+        seconds = getattr(settings, name)
+        if not 0 < seconds <= 3600:
+            raise _bad(PREFIX + name.upper(), seconds, "seconds above 0, up to 3600")
+    if settings.max_submits_in_flight < 1:
+        raise _bad("TASKJOB_MAX_SUBMITS_IN_FLIGHT", settings.max_submits_in_flight, "at least 1")
+    if not settings.store.startswith(("sqlite:///", "memory://")):
+        raise _bad("TASKJOB_STORE", settings.store, "sqlite:///path or memory://")
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise InvalidError("TASKJOB_TLS_CERTIFICATE and TASKJOB_TLS_KEY go together", field="TASKJOB_TLS_CERTIFICATE")
+    if settings.auth == "open" and not (is_loopback(settings.host) and is_loopback(settings.gateway_host)):
+        raise InvalidError(
+            "TASKJOB_AUTH=open is allowed on loopback addresses only",
+            field="TASKJOB_AUTH",
+            hint="use tokens (`taskjob token create`), or listen on 127.0.0.1",
+        )
+    if settings.auth == "token" and settings.tokens_file is None:
+        raise InvalidError(
+            "TASKJOB_AUTH=token needs TASKJOB_TOKENS_FILE", field="TASKJOB_TOKENS_FILE", hint="`taskjob token create`"
+        )
