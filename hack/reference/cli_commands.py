@@ -21,7 +21,7 @@ def render() -> str:
 
     root = click.Context(command_line, info_name="taskjob", terminal_width=100)
     parts = []
-    for command, context in walk(cli, root):
+    for command, context in walk(command_line, root):
         text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
         parts.append(
             f"{'#' * min(2 + context.command_path.count(' '), 4)} {context.command_path}\n\n```text\n{text}\n```"

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import msgspec
+
 from taskjob.model import AttemptOutcome, Backoff, ErrorInfo, Phase, Reason, RetryPolicy
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle import state as states
