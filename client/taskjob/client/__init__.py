@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from taskjob.client.aio import AsyncClient
+    from taskjob.client.requests import JobQuery
     from taskjob.client.sync import Client
+    from taskjob.client.waiting import JobFailedError
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncClient", "Client", "JobFailedError", "JobQuery"]
 
-_HOMES = {"AsyncClient": "taskjob.client.aio", "Client": "taskjob.client.sync"}
+_HOMES = {
+    "AsyncClient": "taskjob.client.aio",
+    "Client": "taskjob.client.sync",
+    "JobFailedError": "taskjob.client.waiting",
+    "JobQuery": "taskjob.client.requests",
+}
 
 
 def __getattr__(name: str) -> Any:

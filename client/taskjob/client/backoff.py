@@ -1,7 +1,7 @@
 """When a call is sent again. Pure: the senders sleep, this file decides.
 
-Every call that changes something carries a key that makes a repeat harmless, so an outcome that is unknown
-(a cut connection, a gateway's time-out) is repeated as well.
+Every call has the same effect once or twice, so an outcome that is unknown (a cut connection, a proxy's time-out)
+is repeated as well.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ FIRST_SECONDS = 0.1
 LONGEST_SECONDS = 5.0
 
 
-def should_repeat(error: TaskJobError, *, repeatable: bool, tries: int, retries: int) -> bool:
+def should_repeat(error: TaskJobError, *, tries: int, retries: int) -> bool:
     """`tries` counts the sends so far. A quota is not waited for: only finished or purged jobs make room."""
     if tries > retries or isinstance(error, QuotaExceededError):
         return False
-    return error.retryable or (repeatable and isinstance(error, OutcomeUnknownError))
+    return error.retryable or isinstance(error, OutcomeUnknownError)
 
 
 def pause_seconds(error: TaskJobError, *, tries: int, jitter: float) -> float:

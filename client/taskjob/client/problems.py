@@ -52,21 +52,13 @@ def read_problem(status: int, headers: Mapping[str, str], body: bytes) -> TaskJo
         problem = None
     if not isinstance(problem, dict):
         problem = {"detail": f"the server answered HTTP {status} without saying why"}
-    first = _first_violation(problem)
     return error_class(problem.get("code"), status)(
         str(problem.get("detail") or problem.get("title") or ""),
-        field=problem.get("field") or first.get("pointer") or first.get("field"),
-        hint=problem.get("hint") or first.get("hint"),
+        field=problem.get("field"),
+        hint=problem.get("hint"),
         reason=problem.get("reason"),
         retry_after_seconds=_retry_after(headers, problem),
     )
-
-
-def _first_violation(problem: dict[str, Any]) -> dict[str, Any]:
-    violations = problem.get("errors")
-    if isinstance(violations, list) and violations and isinstance(violations[0], dict):
-        return violations[0]
-    return {}
 
 
 def _retry_after(headers: Mapping[str, str], problem: dict[str, Any]) -> float | None:

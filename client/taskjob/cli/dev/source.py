@@ -36,7 +36,9 @@ def find_source(argument: str | None, folder: Path) -> Source:
     """`tasks.py` in `folder`, else the built-in demo task, where nothing is named. Raises `NotFoundError`."""
     if argument is None:
         file = folder / "tasks.py"
-        return _from_file(file, "tasks.py") if file.is_file() else Source(DEMO_MODULE, folder, "the built-in demo", None)
+        return (
+            _from_file(file, "tasks.py") if file.is_file() else Source(DEMO_MODULE, folder, "the built-in demo", None)
+        )
     if argument.endswith(".py") or os.sep in argument:
         file = (folder / argument).resolve()
         if not file.is_file():
