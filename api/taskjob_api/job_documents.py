@@ -1,0 +1,138 @@
+"""From a caller's JSON to the engine's `Submission`: the one reader behind REST, batches and workers' submits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from taskjob.errors import InvalidError
+from taskjob.model import Backoff, RetryPolicy, new_job_id, parse_time
+from taskjob.spec import JobDocument, read_job_document, refuse_later_fields
+from taskjob.spec.retry import RetrySpec
+from taskjob_api.fast_document import FastDocument, FastRetry, read_fast
+from taskjob_engine.policies.canonical import document_hash
+from taskjob_engine.store import Submission
+
+_KEY_DECODER = msgspec.json.Decoder(dict[str, Any])
+_NO_PART_OF_THE_HASH = frozenset({"idempotencyKey", "name", "labels"})
+
+
+class JobDocuments:
+    """Implements the gateway's `DocumentReader`."""
+
+    def read(self, document: bytes, *, namespace: str) -> Submission:
+        """One job document (raw JSON, as in REST). Raises `InvalidError` with code, detail and field."""
+        return read_submission(document, namespace=namespace)
+
+
+def read_submission(
+    document: bytes | msgspec.Raw, *, namespace: str, key: str | None = None, field: str = ""
+) -> Submission:
+    """A valid submission with a fresh id, or the error that says what to mend.
+
+    `key` is the Idempotency-Key header: it may repeat the document's, not contradict it. `field` points at the
+    document in what the caller sent.
+    """
+    fast = read_fast(document)
+    if fast is not None:
+        read: FastDocument | JobDocument
+        read, task, payload = fast
+    else:
+        raw = decode_json(bytes(document), field)
+        refuse_later_fields("TaskJob", raw, field)
+        read = read_job_document(raw, field)
+        task, payload = read.task or "", msgspec.json.encode(read.payload or {})
+    return _submission(
+        read,
+        task=task,
+        payload=payload,
+        namespace=namespace,
+        key=_one_key(read.idempotency_key, key, field),
+        document=bytes(document),
+    )
+
+
+def decode_json(body: bytes, field: str = "") -> Any:
+    """The JSON value of a body. Raises `InvalidError` that says where it stops being JSON."""
+    try:
+        return msgspec.json.decode(body)
+    except RecursionError:
+        raise InvalidError("nested too deep", field=field or None, hint="flatten the value") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidError(
+            f"the body is not JSON: {error}", field=field or None, hint="NaN, comments and single quotes are not JSON"
+        ) from None
+
+
+def check_key(key: str) -> str:
+    """The value of an Idempotency-Key header. Raises `InvalidError`."""
+    try:
+        return JobDocument.model_validate({"idempotencyKey": key}).idempotency_key or ""
+    except ValueError:
+        raise InvalidError("Idempotency-Key: expected 1 to 128 printable characters", field="Idempotency-Key") from None
+
+
+def _one_key(in_document: str | None, in_header: str | None, field: str) -> str | None:
+    if in_header is None or in_document in {None, in_header}:
+        return in_document if in_header is None else in_header
+    raise InvalidError(
+        "the Idempotency-Key header and idempotencyKey differ",
+        field=f"{field}/idempotencyKey",
+        hint="send one of them",
+    )
+
+
+def _submission(
+    read: FastDocument | JobDocument, *, task: str, payload: bytes, namespace: str, key: str | None, document: bytes
+) -> Submission:
+    return Submission(
+        id=new_job_id(),
+        namespace=namespace,
+        queue=read.queue,
+        task=task,
+        payload=payload,
+        name=read.name,
+        labels=read.labels or {},
+        priority=read.priority or 0,
+        start_after=None if read.start_after is None else parse_time(read.start_after.upper()),
+        retry=None if read.retry is None else retry_policy(read.retry),
+        timeout_seconds=read.timeout_seconds,
+        active_deadline_seconds=read.active_deadline_seconds,
+        idempotency_key=key,
+        document_hash="" if key is None else _hash(document, read.queue, task),
+        concurrency_key=read.concurrency_key,
+        suspend=bool(read.suspend),
+        ttl_seconds_after_finished=read.ttl_seconds_after_finished,
+        ttl_seconds_after_failed=read.ttl_seconds_after_failed,
+    )
+
+
+def _hash(document: bytes, queue: str, task: str) -> str:
+    """Of what a custom resource has in its spec: queue and task resolved; name and labels are metadata there."""
+    raw = _KEY_DECODER.decode(document)
+    spec = {name: value for name, value in raw.items() if name not in _NO_PART_OF_THE_HASH}
+    return document_hash({**spec, "queue": queue, "task": task})
+
+
+def retry_policy(spec: RetrySpec | FastRetry) -> RetryPolicy:
+    """What the document leaves out is the product's default."""
+    product = RetryPolicy()
+    backoff = product.backoff
+    if spec.backoff is not None:
+        backoff = Backoff(
+            initial_seconds=_given(spec.backoff.initial_seconds, backoff.initial_seconds),
+            multiplier=_given(spec.backoff.multiplier, backoff.multiplier),
+            max_seconds=_given(spec.backoff.max_seconds, backoff.max_seconds),
+            jitter_percent=_given(spec.backoff.jitter_percent, backoff.jitter_percent),
+        )
+    return RetryPolicy(
+        max_attempts=_given(spec.max_attempts, product.max_attempts),
+        max_lost=_given(spec.max_lost, product.max_lost),
+        backoff=backoff,
+        non_retryable=tuple(spec.non_retryable or ()),
+    )
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
