@@ -58,6 +58,9 @@ MAINTENANCE_ERRORS = MetricSpec(
     "taskjob_maintenance_errors_total", "counter", ("service",), "Failed rounds of a maintenance service."
 )
 STORE_ERRORS = MetricSpec("taskjob_store_errors_total", "counter", ("code",), "Calls the store could not serve.")
+ROLLBACKS = MetricSpec(
+    "taskjob_store_rollbacks_total", "counter", (), "Times a peer proved that the store lost commits."
+)
 LOG_BYTES = MetricSpec("taskjob_log_bytes_total", "counter", (), "Log text received from workers.")
 DEPTH = MetricSpec("taskjob_queue_depth", "gauge", (*_QUEUE, "state"), "Live jobs: waiting, ready, leased.")
 OLDEST = MetricSpec("taskjob_queue_oldest_age_seconds", "gauge", _QUEUE, "Wait of the longest-waiting ready job.")
@@ -83,6 +86,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     PRUNED,
     MAINTENANCE_ERRORS,
     STORE_ERRORS,
+    ROLLBACKS,
     LOG_BYTES,
     DEPTH,
     OLDEST,

@@ -8,24 +8,28 @@ instrumentation stands here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
-from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
+from taskjob.errors import OutcomeUnknownError, TaskJobError, UnavailableError
+from taskjob.model import NamespaceStats, Phase, Queue
+from taskjob_engine import bulk
 from taskjob_engine.artifacts import ArtifactStore, lease_prefix
-from taskjob_engine.events import EventHub, EventStream
-from taskjob_engine.logs import DeliveryLogs, LogPage
-from taskjob_engine.results import Results
+from taskjob_engine.dispatcher import Dispatcher
+from taskjob_engine.events import EventStream
+from taskjob_engine.holdoff import HoldOff
+from taskjob_engine.logs import LogPage
+from taskjob_engine.maintenance import Expire, Maintenance, Promote, Prune
+from taskjob_engine.maintenance.rounds import Observer
+from taskjob_engine.reading import Reading
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import (
     Amendment,
     Changed,
-    DirtyJob,
-    Explanation,
     JobFilter,
     JobRef,
     JobStore,
-    Page,
     QueueChange,
     Renewal,
     Renewed,
@@ -40,15 +44,20 @@ from taskjob_engine.store import (
     Submitted,
     WakeUp,
 )
-
-if TYPE_CHECKING:
-    from taskjob_engine.dispatcher import Dispatcher
+from taskjob_engine.telemetry import Recorder
 
 __all__ = ["Engine", "EventStream", "LogPage"]
 
+log = logging.getLogger(__name__)
 
-class Engine:
-    """Belongs to one event loop. Build it, `start` it, ask it, `stop` it."""
+_T = TypeVar("_T")
+_WITH_DUE_TIME = frozenset({Phase.SUBMITTED, Phase.RETRY_QUEUED})
+_STATS_SECONDS = 1.0
+"""Scrapes within this share one snapshot; a store that takes longer leaves the queues' gauges out."""
+
+
+class Engine(Reading):
+    """Belongs to one event loop. Build it, `start` it, ask it, `stop` it. Several may share one store."""
 
     def __init__(
         self,
@@ -56,167 +65,182 @@ class Engine:
         artifacts: ArtifactStore,
         settings: EngineSettings,
         *,
-        dispatcher: Dispatcher | None = None,
+        holdoff: HoldOff | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        if dispatcher is None:
-            from taskjob_engine.dispatcher import Dispatcher  # noqa: PLC0415 - until the dispatcher stands
-
-            dispatcher = Dispatcher(store)
-        self.settings = settings
-        self.dispatcher = dispatcher
-        self._store = store
-        self._artifacts = artifacts
-        self._results = Results(store, artifacts, settings.inline_result_bytes)
-        self._logs = DeliveryLogs(artifacts, settings.log_limit_bytes)
-        self._hub = EventHub()
+        """`holdoff` and `observer` (told of each maintenance step) are for tests that hold the clock."""
+        holdoff = holdoff or HoldOff(settings.session_ttl_seconds, store_clock=store.now)
+        super().__init__(store, artifacts, settings, holdoff)
+        self.info: StoreInfo | None = None
+        self.recorder = Recorder()
+        self.dispatcher = Dispatcher(store, settings, observe=self.recorder.granted)
+        batch, pause = settings.batch, settings.maintenance_seconds
+        self._maintenance = Maintenance(
+            [
+                Expire(store, holdoff, self.recorder, batch=batch, pause_seconds=pause),
+                Promote(store, self.recorder, batch=batch, pause_seconds=pause),
+                Prune(store, artifacts, self.recorder, batch=batch, pause_seconds=settings.prune_seconds),
+            ],
+            self.recorder,
+            observer=observer,
+        )
         self._unwatch: Callable[[], None] | None = None
+        self._watchdog: asyncio.Task[None] | None = None
+        self._stats: tuple[float, NamespaceStats] | None = None
 
     async def start(self) -> StoreInfo:
-        """Open the store, begin hold-off for one TTL, start maintenance."""
-        info = await self._store.open()
+        """Open the store, begin hold-off for one TTL, start dispatch and maintenance."""
         await self._artifacts.open()
+        self.info = await self._store.open()
+        self.holdoff.start()
+        self._watchdog = asyncio.create_task(self.holdoff.watch(), name="holdoff")
         self._unwatch = self._store.watch(self._wake)
-        return info
+        self.dispatcher.start()
+        self._maintenance.start()
+        return self.info
 
     async def stop(self) -> None:
-        """Stop maintenance and dispatch, flush, close. Sessions live on in the store. Safe to call twice."""
+        """Stop dispatch and maintenance, end waits and streams, flush, close. Sessions live on in the store. Safe to
+        call twice, or before `start`."""
+        self._hub.close()
+        await self.dispatcher.stop()
+        await self._maintenance.stop()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            await asyncio.gather(self._watchdog, return_exceptions=True)
+            self._watchdog = None
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
-        self._hub.close()
         await self._store.close()
         await self._artifacts.close()
-
-    # ---- the store
-    def now(self) -> Micros:
-        """The store's clock."""
-        return self._store.now()
-
-    def standing(self) -> Standing:
-        """Incarnation and last durable seq, for every reply."""
-        return self._store.standing()
-
-    async def witness(self, incarnation: str, seq: int) -> Standing:
-        """Tell the store what a peer saw; see `JobStore.witness`."""
-        return await self._store.witness(incarnation, seq)
-
-    async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
-        return await self._store.changes(cluster_id, ack, limit)
-
-    async def audit(self) -> NamespaceStats:
-        return await self._store.audit()
-
-    async def backup(self, target: str) -> None:
-        await self._store.backup(target)
 
     # ---- people
     async def submit(self, items: Sequence[Submission]) -> list[Submitted]:
         """Durable when it returns. Sessions that wait for such work are asked in the same flush."""
+        # Both calls enter the store in one turn of the loop, in this order.
         accepted = asyncio.ensure_future(self._store.submit(items, create_queues=self.settings.create_queues))
         self.dispatcher.anticipate(items)
-        return await accepted
+        verdicts = await self._counted(accepted)
+        self.recorder.submitted(items, verdicts)
+        return verdicts
 
     async def cancel(self, refs: Sequence[JobRef]) -> list[Changed]:
-        return await self._store.cancel(refs)
+        return await self._counted(self._store.cancel(refs))
 
     async def rerun(self, items: Sequence[Rerun]) -> list[Changed]:
-        return await self._store.rerun(items)
+        return await self._counted(self._store.rerun(items))
 
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
-        return await self._store.amend(items)
+        return await self._counted(self._store.amend(items))
 
     async def purge(self, refs: Sequence[JobRef]) -> list[Changed]:
-        return await self._store.purge(refs)
+        return await self._counted(self._store.purge(refs))
+
+    async def preview(self, where: JobFilter, action: bulk.BulkAction) -> bulk.Preview:
+        """What a bulk action would touch, frozen in a token; see `taskjob_engine.bulk`."""
+        return await bulk.preview(self._store, where, action)
+
+    async def execute(self, namespace: str, token: str) -> bulk.BulkStep:
+        """One bounded step of a previewed bulk action; go on with the token it returns."""
+        return await self._counted(bulk.execute(self._store, namespace, token))
 
     async def put_queue(self, change: QueueChange) -> Queue:
-        return await self._store.put_queue(change)
+        return await self._counted(self._store.put_queue(change))
 
-    async def get(self, ref: JobRef) -> Job | None:
-        [job] = await self._store.get([ref])
-        return job
+    async def backup(self, target: str) -> None:
+        """Write a consistent copy of the store while running."""
+        await self._store.backup(target)
 
-    async def jobs(self, where: JobFilter, *, limit: int, cursor: str | None = None) -> Page:
-        return await self._store.jobs(where, limit=limit, cursor=cursor)
-
-    async def count(self, where: JobFilter, *, limit: int) -> int:
-        return await self._store.count(where, limit=limit)
-
-    async def attempts(self, ref: JobRef) -> list[Attempt]:
-        return await self._store.attempts(ref)
-
-    async def explain(self, ref: JobRef) -> Explanation | None:
-        return await self._store.explain(ref)
-
-    async def queues(self, namespace: str) -> list[Queue]:
-        return await self._store.queues(namespace)
-
-    async def workers(self, namespace: str | None) -> list[WorkerInfo]:
-        return await self._store.workers(namespace)
-
-    async def stats(self, namespace: str | None) -> NamespaceStats:
-        return await self._store.stats(namespace)
-
-    async def wait(self, ref: JobRef, *, seconds: float) -> Job | None:
-        """The job as soon as it is terminal, or as it is when the time is over; None at once for an unknown one."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        with self._hub.wait_for(ref.namespace, ref.id) as waiter:
-            while True:
-                generation = waiter.generation
-                job = await self.get(ref)
-                left = deadline - loop.time()
-                if job is None or job.phase.is_terminal or left <= 0 or self._hub.closed:
-                    return job
-                await waiter.beyond(generation, seconds=min(left, self.settings.poll_seconds))
-
-    def events(self, namespace: str, *, queue: str | None = None, job: str | None = None) -> EventStream:
-        """Hints about changed jobs, bounded per listener: a slow listener loses the oldest, never blocks another.
-        Listening begins with this call; end it with `aclose` or `async with`."""
-        return self._hub.stream(namespace, queue=queue, job=job)
-
-    async def result(self, ref: JobRef) -> bytes | None:
-        """The raw JSON result, from the store or its artifact; None where there is none."""
-        job = await self.get(ref)
-        return None if job is None else await self._results.read(job)
-
-    async def logs(
-        self, ref: JobRef, *, run: int | None = None, delivery: int | None = None, after: int = 0
-    ) -> LogPage | None:
-        """Text of one delivery's log (the last by default) from chunk `after` on; None for an unknown job or
-        delivery."""
-        attempts = await self._store.attempts(ref)
-        chosen = [a for a in attempts if run in {None, a.run} and delivery in {None, a.number}]
-        if chosen:
-            last = chosen[-1]
-            ended = last.outcome is not None
-            return await self._logs.read(ref.namespace, ref.id, last.run, last.number, after=after, ended=ended)
-        if run is not None or delivery is not None or await self.get(ref) is None:
-            return None
-        return LogPage(next=after)
+    async def metrics(self) -> bytes:
+        """The Prometheus text of this process."""
+        stats = await self._fresh_stats()
+        return self.recorder.render(store=self.info, stats=stats, holdoff_seconds=self.holdoff.remaining_seconds())
 
     # ---- workers
     async def open_session(self, session: SessionOpen) -> int:
-        return await self._store.session_open(session)
+        return await self._heard(self._store.session_open(session))
 
     async def renew(self, renewal: Renewal) -> Renewed:
-        [renewed] = await self._store.session_renew([renewal])
+        [renewed] = await self._heard(self._store.session_renew([renewal]))
         return renewed
 
     async def close_session(self, end: SessionEnd) -> bool:
-        [closed] = await self._store.session_close([end])
+        [closed] = await self._heard(self._store.session_close([end]))
+        self._maintenance.nudge(Expire.name)
         return closed
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """As the store's; results above the inline size are put into an artifact first."""
-        return await self._results.settle(items)
+        verdicts = await self._heard(self._results.settle(items))
+        self.recorder.settled(items, verdicts)
+        return verdicts
 
     async def append_log(
-        self, *, namespace: str, job: str, run: int, delivery: int, lease: str, number: int, text: str
+        self,
+        *,
+        namespace: str,
+        job: str,
+        run: int,
+        delivery: int,
+        lease: str,
+        number: int,
+        text: str,
+        truncated: bool = False,
     ) -> None:
         """Keep one chunk; a repeat of its number is ignored; beyond the limit it is dropped and that is recorded.
-        The caller has checked that the session holds the lease."""
-        await self._logs.append(lease_prefix(namespace, job, run, delivery, lease), number, text)
+        `truncated` notes that the worker dropped text after it. The caller has checked that the session holds the
+        lease."""
+        prefix = lease_prefix(namespace, job, run, delivery, lease)
+        await self._logs.append(prefix, number, text, truncated=truncated)
+        self.recorder.logged(len(text))
 
+    async def witness(self, incarnation: str, seq: int) -> Standing:
+        """Tell what a peer saw; see `JobStore.witness`. Costs nothing where it proves nothing."""
+        standing = self._store.standing()
+        if incarnation == standing.incarnation and seq <= standing.seq:
+            return standing
+        standing = await self._store.witness(incarnation, seq)
+        if standing.rolled_back:
+            self.recorder.rolled_back()
+            log.critical(
+                "the store lost commits that a peer had seen (seq %d): every lease is void, the incarnation is now %s",
+                seq,
+                standing.incarnation,
+            )
+        return standing
+
+    # ---- inside
     def _wake(self, wakeups: Sequence[WakeUp]) -> None:
         self.dispatcher.wake(wakeups)
         self._hub.publish(wakeups)
+        if any(wakeup.phase in _WITH_DUE_TIME for wakeup in wakeups):
+            self._maintenance.nudge(Promote.name)
+
+    async def _counted(self, call: Awaitable[_T]) -> _T:
+        """Await a call to the store and count its failure."""
+        try:
+            return await call
+        except (UnavailableError, OutcomeUnknownError) as error:
+            self.recorder.store_failed(error.code)
+            raise
+
+    async def _heard(self, call: Awaitable[_T]) -> _T:
+        """Await what a worker asks. Where the store fails, workers cannot be heard: nobody is declared dead for it."""
+        try:
+            return await self._counted(call)
+        except (UnavailableError, OutcomeUnknownError):
+            self.holdoff.outage()
+            raise
+
+    async def _fresh_stats(self) -> NamespaceStats | None:
+        now = asyncio.get_running_loop().time()
+        if self._stats is not None and now - self._stats[0] < _STATS_SECONDS:
+            return self._stats[1]
+        try:
+            stats = await asyncio.wait_for(self._store.stats(None), _STATS_SECONDS)
+        except (TaskJobError, TimeoutError) as error:
+            log.warning("no statistics for this scrape: %s", error)
+            return None
+        self._stats = (now, stats)
+        return stats

@@ -33,6 +33,7 @@ from taskjob_engine.catalogue import (
     PROMOTED,
     PRUNED,
     RETRIES,
+    ROLLBACKS,
     SCRAPED,
     STALE,
     STORE,
@@ -142,6 +143,9 @@ class Recorder:
 
     def store_failed(self, code: str) -> None:
         self._count(STORE_ERRORS, (code,), 1)
+
+    def rolled_back(self) -> None:
+        self._count(ROLLBACKS, (), 1)
 
     def logged(self, size: int) -> None:
         self._count(LOG_BYTES, (), size)
