@@ -130,3 +130,7 @@ def session_view(session: SessionState, *, held: int) -> WorkerInfo:
         expires_at=session.expires_at,
         closed=session.closed,
     )
+
+
+def with_last_seq(session: SessionState, seq: int) -> SessionState:
+    return _replace(session, last_seq=seq)
