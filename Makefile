@@ -4,8 +4,9 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-export TASKJOB_VENV ?= $(CURDIR)/.venv
-BIN := $(TASKJOB_VENV)/bin
+VENV ?= $(CURDIR)/.venv
+export VENV
+BIN := $(VENV)/bin
 
 ##@ Start here
 

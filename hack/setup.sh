@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-venv=${TASKJOB_VENV:-$PWD/.venv}
+venv=${VENV:-$PWD/.venv}
 want=${1:-all}
 
 usable() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }

@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-bin=${TASKJOB_VENV:-$PWD/.venv}/bin
+bin=${VENV:-$PWD/.venv}/bin
 
 if [ $# -gt 0 ]; then
   exec "$bin/python" -m pytest "$@"

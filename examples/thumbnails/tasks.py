@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+
 from taskjob import Context, task
 
 INPUT = Path(os.environ.get("THUMBNAILS_INPUT", "pictures"))

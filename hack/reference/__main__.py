@@ -18,6 +18,7 @@ import lifecycle_diagram
 import metrics_catalogue
 import rest_operations
 import settings_tables
+import trace_table
 
 DOCS = Path(__file__).parents[2] / "docs"
 REGION = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
@@ -32,6 +33,10 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "settings-api": settings_tables.render_api,
     "settings-engine": settings_tables.render_engine,
     "settings-worker": settings_tables.render_worker,
+    "trace-bad-input": trace_table.render_bad_input,
+    "trace-items": trace_table.render_items,
+    "trace-promises": trace_table.render_promises,
+    "trace-scenarios": trace_table.render_scenarios,
 }
 
 

@@ -6,14 +6,24 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from taskjob import errors
 
-MODULES = ("taskjob.errors", "taskjob_engine.errors")
+ROOT = Path(__file__).parents[2]
+COMPONENTS = ("client", "engine", "worker", "api")
+
+
+def modules() -> Iterator[str]:
+    """Every module that defines a code, the root of all errors first."""
+    for component in COMPONENTS:
+        for path in sorted((ROOT / component).rglob("*.py"), key=lambda path: (path.name != "errors.py", path)):
+            if re.search(r"^    code(: ClassVar\[str\])? = ", path.read_text(), re.MULTILINE):
+                yield ".".join(path.relative_to(ROOT / component).with_suffix("").parts)
 
 
 def classes() -> Iterator[type[errors.TaskJobError]]:
-    for name in MODULES:
+    for name in modules():
         module = importlib.import_module(name)
         for value in vars(module).values():
             if inspect.isclass(value) and issubclass(value, errors.TaskJobError) and value.__module__ == name:

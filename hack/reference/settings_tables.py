@@ -38,13 +38,15 @@ def escape(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def table(owner: type) -> str:
+def table(owner: type, prefix: str = "") -> str:
+    """One row a field; with a prefix, named as the environment variable that sets it."""
     docs = attribute_docs(owner)
     values = defaults(owner)
     if missing := values.keys() - docs.keys():
         raise SystemExit(f"{owner.__module__}.{owner.__name__}: no docstring under {', '.join(sorted(missing))}")
-    lines = ["| setting | default | meaning |", "|---|---|---|"]
-    lines += [f"| `{name}` | {escape(value)} | {escape(docs[name])} |" for name, value in values.items()]
+    names = {name: prefix + name.upper() if prefix else name for name in values}
+    lines = [f"| {'variable' if prefix else 'setting'} | default | meaning |", "|---|---|---|"]
+    lines += [f"| `{names[name]}` | {escape(value)} | {escape(docs[name])} |" for name, value in values.items()]
     return "\n".join(lines)
 
 
@@ -57,7 +59,7 @@ def render_engine() -> str:
 def render_api() -> str:
     from taskjob_api.settings import ApiSettings
 
-    return table(ApiSettings)
+    return table(ApiSettings, "TASKJOB_")
 
 
 def render_worker() -> str:
