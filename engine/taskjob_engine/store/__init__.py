@@ -1,0 +1,58 @@
+"""The one seam to durable truth. The contract is the docstring of `protocol`; the other files are its nouns."""
+
+from taskjob_engine.store.leases import Granted, Leased, LeaseRequest, Settled, Settlement, SettleVerdict
+from taskjob_engine.store.people import Amendment, Changed, JobRef, QueueChange, Rerun
+from taskjob_engine.store.protocol import JobStore, Watcher
+from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, Page
+from taskjob_engine.store.sessions import (
+    LeaseReason,
+    ProgressMark,
+    Renewal,
+    Renewed,
+    SessionEnd,
+    SessionOpen,
+    SessionRef,
+    StartMark,
+)
+from taskjob_engine.store.standing import Standing, StoreInfo, WakeUp
+from taskjob_engine.store.submission import Submission, Submitted
+from taskjob_engine.store.upkeep import Expired, Garbage, Promoted, Pruned
+from taskjob_engine.store.value import Value
+
+__all__ = [
+    "Amendment",
+    "Changed",
+    "DirtyJob",
+    "Expired",
+    "Explanation",
+    "Garbage",
+    "Granted",
+    "JobFilter",
+    "JobRef",
+    "JobStore",
+    "LeaseReason",
+    "LeaseRequest",
+    "Leased",
+    "Page",
+    "ProgressMark",
+    "Promoted",
+    "Pruned",
+    "QueueChange",
+    "Renewal",
+    "Renewed",
+    "Rerun",
+    "SessionEnd",
+    "SessionOpen",
+    "SessionRef",
+    "SettleVerdict",
+    "Settled",
+    "Settlement",
+    "Standing",
+    "StartMark",
+    "StoreInfo",
+    "Submission",
+    "Submitted",
+    "Value",
+    "WakeUp",
+    "Watcher",
+]

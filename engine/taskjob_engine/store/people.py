@@ -1,0 +1,56 @@
+"""What people ask of jobs and queues: cancel, rerun, amend, purge, pause."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from taskjob.model import JobDefaults, Micros, Phase, QueueLimits
+from taskjob_engine.store.value import Value
+
+
+class JobRef(Value, frozen=True, kw_only=True):
+    namespace: str
+    id: str
+
+
+class Changed(Value, frozen=True, kw_only=True):
+    """`changed`, `unchanged` (already so: a repeat), `not_found`, or `refused` with the reason and the phase."""
+
+    outcome: Literal["changed", "unchanged", "not_found", "refused"]
+    phase: Phase | None = None
+    reason: str | None = None
+    run: int | None = None
+
+
+class Rerun(Value, frozen=True, kw_only=True):
+    """`request_id` makes it repeatable: the same id on the same job starts one run, whenever it comes again
+    within the job's life."""
+
+    ref: JobRef
+    request_id: str
+
+
+class Amendment(Value, frozen=True, kw_only=True):
+    """None leaves a field alone."""
+
+    ref: JobRef
+    priority: int | None = None
+    suspend: bool | None = None
+    ttl_seconds_after_finished: int | None = None
+    ttl_seconds_after_failed: int | None = None
+
+
+class QueueChange(Value, frozen=True, kw_only=True):
+    """Create or change a queue. Fields None are left alone (limits and defaults are replaced whole).
+    `pause` True/False sets or clears the operational pause by `actor`; `paused` the declared one."""
+
+    namespace: str
+    name: str
+    limits: QueueLimits | None = None
+    job_defaults: JobDefaults | None = None
+    aging_seconds: int | None = None
+    paused: bool | None = None
+    pause: bool | None = None
+    actor: str | None = None
+    pause_reason: str | None = None
+    pause_until: Micros | None = None

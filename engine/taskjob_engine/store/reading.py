@@ -1,0 +1,61 @@
+"""Filters, pages, facts and the dirty set: what the store tells."""
+
+from __future__ import annotations
+
+import msgspec
+
+from taskjob.model import Job, Micros, Owner, Phase, Queue
+from taskjob_engine.store.value import Value
+
+
+class JobFilter(Value, frozen=True, kw_only=True):
+    """All given conditions hold. `namespace` is mandatory. Times select on created_at, half-open [after, before)."""
+
+    namespace: str
+    queue: str | None = None
+    task: str | None = None
+    phases: tuple[Phase, ...] = ()
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    name: str | None = None
+    ids: tuple[str, ...] = ()
+    created_after: Micros | None = None
+    created_before: Micros | None = None
+    finished_before: Micros | None = None
+
+
+class Page(Value, frozen=True, kw_only=True):
+    """`cursor` continues exactly after the last job, newest first (by id); None at the end. The keyset is the
+    immutable id, so a page is stable under changes: no job is shown twice, none that existed is left out."""
+
+    jobs: tuple[Job, ...]
+    cursor: str | None = None
+
+
+class Explanation(Value, frozen=True, kw_only=True):
+    """Facts about why a job is not running, as one snapshot (words are made by `policies.explain`).
+
+    `ahead` counts ready jobs of the same queue with a lower rank (bounded at 10,000); `permit_holders` the jobs
+    that hold the permits it waits for; `workers` the live sessions that serve its queue, `capable_workers` those
+    that know its task; `free_slots` theirs; `recent_rate_per_second` completions of the queue in the last minute
+    (0.0 where unknown).
+    """
+
+    job: Job
+    queue: Queue | None
+    ahead: int = 0
+    permit_holders: tuple[str, ...] = ()
+    workers: int = 0
+    capable_workers: int = 0
+    free_slots: int = 0
+    running_in_queue: int = 0
+    rate_retry_after_seconds: float | None = None
+    recent_rate_per_second: float = 0.0
+
+
+class DirtyJob(Value, frozen=True, kw_only=True):
+    """The latest snapshot of a CR-owned job that its mirror has not acknowledged. `job` None: pruned."""
+
+    owner: Owner
+    job_id: str
+    job: Job | None
+    version: int
