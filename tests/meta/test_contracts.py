@@ -20,7 +20,7 @@ TURNED = {
     "sdk": ("client/taskjob/model/job.py", "import taskjob_worker"),
     "worker-libraries": ("worker/taskjob_worker/turned.py", "import pydantic"),
     "vocabulary-libraries": ("client/taskjob/wire/codec.py", "import httpx2"),
-    "engine-libraries": ("engine/taskjob_engine/store.py", "import fastapi"),
+    "engine-libraries": ("engine/taskjob_engine/store/protocol.py", "import fastapi"),
     "engine-vocabulary": ("engine/taskjob_engine/settings.py", "import taskjob.spec"),
     "engine-layers": ("engine/taskjob_engine/lifecycle/state.py", "import taskjob_engine.engine"),
     "stores": ("engine/taskjob_engine/stores/memory/turned.py", "import taskjob_engine.stores.sqlite"),
