@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -28,8 +29,6 @@ print(json.dumps(run_task(tasks.thumbnail, json.loads(sys.argv[1]))))
 
 def make_thumbnail(folder: Path, **payload: object) -> subprocess.CompletedProcess[str]:
     """Run the task as a user's own test would, with its folders set as the demo sets them."""
-    import json
-
     (folder / "pictures/photographs").mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,

@@ -33,10 +33,10 @@ curl -sf -o /dev/null localhost:8080/readyz
 
 def script() -> str:
     """All blocks as one bash script that stops at the first command that fails."""
-    parts = ["set -eu"]
-    for block in BLOCK.finditer(README):
-        parts.append(BACKGROUND.format(body=block["body"]) if block["mark"] else block["body"])
-    return "\n".join(parts)
+    blocks = [
+        BACKGROUND.format(body=block["body"]) if block["mark"] else block["body"] for block in BLOCK.finditer(README)
+    ]
+    return "\n".join(["set -eu", *blocks])
 
 
 def busy_ports() -> list[int]:
@@ -64,9 +64,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     assert CLONED, "README says how to get the code"
     home = tmp_path / "home"
     home.mkdir()
-    (home / ".gitconfig").write_text(
-        f'[url "file://{ROOT}"]\n\tinsteadOf = {CLONED[1]}\n[safe]\n\tdirectory = *\n[protocol "file"]\n\tallow = always\n'
-    )
+    (home / ".gitconfig").write_text(f'[url "file://{ROOT}"]\n\tinsteadOf = {CLONED[1]}\n[safe]\n\tdirectory = *\n')
     inherited = {
         name: value
         for name, value in os.environ.items()
