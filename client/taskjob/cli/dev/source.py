@@ -27,6 +27,10 @@ class Source(msgspec.Struct, frozen=True):
     code: Path | None
     """The folder whose changes reload the worker; None for the built-in demo."""
 
+    def import_path(self) -> str:
+        """PYTHONPATH of the worker."""
+        return os.pathsep.join(filter(None, (str(self.root), os.environ.get("PYTHONPATH"))))
+
     def folders(self) -> list[Path]:
         """The folders with Python code, to be watched each for itself (a data folder beside them is left alone)."""
         return [] if self.code is None else list(_code_folders(self.code))

@@ -1,0 +1,1 @@
+"""One command a file, each with its own `command`; imported only when it runs."""

@@ -1,0 +1,35 @@
+"""`taskjob rerun`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from taskjob.cli.connection import with_client
+from taskjob.cli.durations import DURATION
+from taskjob.cli.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from taskjob.client import Client
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True)
+@click.option("--wait", is_flag=True, help="Wait until they have ended.")
+@click.option("--timeout", type=DURATION, metavar="DURATION", help="Longest wait.")
+@with_client
+def command(*, client: Client, jobs: tuple[str, ...], wait: bool, timeout: float | None) -> int:  # noqa: D417
+    """Run finished JOBS or dead letters again: the same jobs, counters from zero, history kept."""
+    from taskjob.cli.names import find_jobs  # noqa: PLC0415
+    from taskjob.cli.progress import tell_endings, wait_all  # noqa: PLC0415
+    from taskjob.cli.workers_known import warn_unless_known  # noqa: PLC0415
+
+    found = find_jobs(client, jobs)
+    for job in found:
+        after = client.rerun(job.id)
+        click.echo(f"taskjob/{job.shown} run {after.run} started")
+    warn_unless_known(client, {(job.queue, job.task) for job in found})
+    if not wait:
+        return ExitCode.OK
+    return tell_endings(wait_all(client, [job.id for job in found], timeout_seconds=timeout))

@@ -1,0 +1,85 @@
+"""Data on stdout: tables, JSON, YAML. Nothing is ever cut; colour only on a terminal, and not with NO_COLOR."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import IO, Any
+
+import click
+
+_PHASE_COLOURS = {
+    "Completed": "green",
+    "DeadLetter": "red",
+    "Cancelled": "yellow",
+    "Running": "cyan",
+    "Assigned": "cyan",
+    "RetryQueued": "yellow",
+    "Paused": "yellow",
+    "Draining": "yellow",
+    "Closed": "red",
+}
+
+
+def is_terminal(stream: IO[str] | None = None) -> bool:
+    """True where drawing makes sense: a terminal that can move its cursor."""
+    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+
+
+def coloured(stream: IO[str] | None = None) -> bool:
+    return is_terminal(stream) and "NO_COLOR" not in os.environ
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bool = True) -> None:
+    """Left-aligned columns, two spaces apart; the last is not padded."""
+    filled = [[cell or "-" for cell in row] for row in rows]
+    lines = [list(columns), *filled] if headers else filled
+    widths = [max((len(line[i]) for line in lines), default=0) for i in range(len(columns))]
+    colour = coloured()
+    for line in lines:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+        padded[-1] = line[-1]
+        if colour and line in filled:
+            padded = [_in_colour(cell, padded_cell) for cell, padded_cell in zip(line, padded, strict=True)]
+        click.echo("  ".join(padded).rstrip())
+
+
+def print_fields(fields: Iterable[tuple[str, str]], *, indent: int = 0) -> None:
+    """`Name:   value` lines, the values in one column; a value of several lines is indented below its name."""
+    told = [(name, value) for name, value in fields if value != ""]
+    width = max((len(name) for name, _ in told), default=0) + 1
+    for name, value in told:
+        first, *more = value.splitlines() or [""]
+        click.echo(f"{' ' * indent}{f'{name}:'.ljust(width)}  {first}".rstrip())
+        for line in more:
+            click.echo(f"{' ' * (indent + width)}  {line}".rstrip())
+
+
+def print_json(value: Any) -> None:
+    import json  # noqa: PLC0415 - only where asked for
+
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_yaml(documents: Sequence[Any]) -> None:
+    import yaml  # noqa: PLC0415 - only where asked for
+
+    click.echo(
+        yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, explicit_start=len(documents) > 1), nl=False
+    )
+
+
+def note(text: str) -> None:
+    """Talk goes to stderr, so that stdout stays data."""
+    click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    label = click.style("warning:", fg="yellow", bold=True) if coloured(sys.stderr) else "warning:"
+    click.echo(f"{label} {text}", err=True)
+
+
+def _in_colour(cell: str, padded: str) -> str:
+    colour = _PHASE_COLOURS.get(cell)
+    return click.style(padded, fg=colour) if colour else padded

@@ -1,0 +1,90 @@
+"""Waiting for jobs in front of a person: a bar on a terminal, else a line every five seconds. On stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from taskjob.cli.exit_codes import ExitCode
+from taskjob.cli.output import coloured, is_terminal
+from taskjob.client import Client, JobFailedError
+from taskjob.client.views import JobView
+from taskjob.model import Phase
+
+PLAIN_SECONDS = 5.0
+_SHOWN_FAILURES = 20
+
+
+Step = Callable[[int], None]
+"""Told how many jobs have finished; again and again, also where none has."""
+
+
+def wait_all(client: Client, jobs: Sequence[str], *, timeout_seconds: float | None) -> list[JobView]:
+    """All of them, finished. Raises `TimeoutError` when the time for all together is over."""
+    end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    finished = []
+    with _progress(len(jobs)) as step:
+        for job in jobs:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            finished.append(_wait_stepping(client, job, left, lambda: step(len(finished))))
+            step(len(finished))
+    return finished
+
+
+def tell_endings(jobs: Sequence[JobView]) -> ExitCode:
+    """A line of counts, and one for each job that did not complete."""
+    counts = Counter(job.phase for job in jobs)
+    told = ", ".join(f"{counts[phase]} {phase.pascal}" for phase in Phase if counts[phase])
+    click.echo(f"{len(jobs)} job{'s' if len(jobs) != 1 else ''}: {told}", err=True)
+    failed = [job for job in jobs if job.phase is not Phase.COMPLETED]
+    for job in failed[:_SHOWN_FAILURES]:
+        click.echo(f"  {JobFailedError(job).detail}", err=True)
+    if len(failed) > _SHOWN_FAILURES:
+        click.echo(f"  … and {len(failed) - _SHOWN_FAILURES} more: taskjob dlq list", err=True)
+    return ExitCode.JOB_FAILED if failed else ExitCode.OK
+
+
+def _wait_stepping(client: Client, job: str, left: float | None, tick: Callable[[], None]) -> JobView:
+    """As `Client.wait`, in steps of at most the plain interval, so that time is seen to pass."""
+    while True:
+        step = PLAIN_SECONDS if left is None else min(PLAIN_SECONDS, left)
+        try:
+            return client.wait(job, timeout_seconds=step)
+        except TimeoutError:
+            if left is not None:
+                left -= step
+                if left <= 0:
+                    raise
+            tick()
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Step]:
+    if not is_terminal(sys.stderr):
+        yield _plain(total)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only for a terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("waiting"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True, no_color=not coloured(sys.stderr))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("jobs", total=total)
+        yield lambda finished: bar.update(task, completed=finished)
+
+
+def _plain(total: int) -> Step:
+    last = time.monotonic()
+
+    def step(finished: int) -> None:
+        nonlocal last
+        if finished < total and time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            click.echo(f"{finished}/{total} jobs finished", err=True)
+
+    return step

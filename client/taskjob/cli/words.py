@@ -1,0 +1,57 @@
+"""Numbers and times as people read them. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from taskjob.client.views import JobView
+from taskjob.model import Phase
+
+
+def ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, as kubectl writes it; empty for no moment."""
+    if moment is None:
+        return ""
+    return span(((now or datetime.now(UTC)) - moment).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """`0.25s`, `12s`, `5m12s`, `3h20m`, `4d6h`: the two largest units."""
+    seconds = max(seconds, 0.0)
+    if seconds < 10:
+        return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"
+    whole = int(seconds)
+    days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
+    if days:
+        return f"{days}d{hours}h" if hours else f"{days}d"
+    if whole >= 3600:
+        return f"{hours}h{minutes}m" if minutes else f"{hours}h"
+    if whole >= 60:
+        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
+    return f"{whole}s"
+
+
+def phase(job: JobView) -> str:
+    return job.phase.pascal
+
+
+def attempt(job: JobView) -> str:
+    """`2/5`: attempts charged so far, and the one that runs."""
+    running = 1 if job.phase in {Phase.ASSIGNED, Phase.RUNNING} else 0
+    return f"{min(job.attempts + running, job.max_attempts)}/{job.max_attempts}"
+
+
+def duration(job: JobView, now: datetime | None = None) -> str:
+    """Of the last attempt: until it finished, or until now."""
+    if job.started_at is None:
+        return ""
+    return ago(job.started_at, job.finished_at or now)
+
+
+def moment(at: datetime | None) -> str:
+    return "" if at is None else at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def one_line(text: str, limit: int = 160) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
