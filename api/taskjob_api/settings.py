@@ -16,6 +16,9 @@ import msgspec
 from taskjob.errors import InvalidError
 
 PREFIX = "TASKJOB_"
+MAX_WAIT_SECONDS = 60
+"""Longest `?wait=` of a long poll."""
+
 _OF_OTHERS = frozenset(
     {"SERVER", "TOKEN", "TOKEN_FILE", "NAMESPACE", "CONFIG", "GATEWAY", "WORKER_METRICS_PORT", "LOG_LEVEL"}
 )
@@ -71,9 +74,6 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     request_seconds: float = 30.0
     """Longest time of one call, its body included, beyond the wait it asked for."""
-
-    max_wait_seconds: float = 60.0
-    """Longest `?wait=` of a long poll."""
 
     drain_seconds: float = 10.0
     """Longest time that a stop waits for calls that are being answered."""
@@ -147,7 +147,7 @@ def _check(settings: ApiSettings) -> None:
         port = getattr(settings, name)
         if port is not None and not 0 <= port <= 65_535:
             raise _bad(PREFIX + name.upper(), port, "a port from 0 to 65535")
-    for name in ("request_seconds", "max_wait_seconds", "drain_seconds", "session_ttl_seconds"):
+    for name in ("request_seconds", "drain_seconds", "session_ttl_seconds"):
         seconds = getattr(settings, name)
         if not 0 < seconds <= 3600:
             raise _bad(PREFIX + name.upper(), seconds, "seconds above 0, up to 3600")

@@ -201,15 +201,33 @@ class StatsView(View, frozen=True, kw_only=True):
 
 
 class ActionResult(View, frozen=True, kw_only=True):
-    """`matched` jobs were found; `changed` of them did what the action says. A preview changes none."""
+    """`matched` jobs are meant (`atLeast`: more than can be counted cheaply). A preview changes none and gives the
+    `token` that acts on exactly those; after an action a `token` means that it goes on from there."""
 
-    action: Literal["cancel", "rerun", "purge"]
+    action: Literal["cancel", "rerun", "purge"] | None = None
     preview: bool
-    matched: int
+    matched: int | None = None
+    at_least: bool = False
     changed: int
-    unchanged: int
-    refused: int
-    more: bool
+    skipped: int
+    token: str | None = None
+
+
+class Readiness(View, frozen=True, kw_only=True):
+    """Whether the process serves, and how far G1 reaches: the store's settings as read back from it."""
+
+    ready: bool
+    reason: str | None = None
+    store: str | None = None
+    durability: str | None = None
+    replication: str | None = None
+    schema_version: int | None = None
+    incarnation: str | None = None
+    hold_off_seconds: float = 0.0
+
+
+class Health(View, frozen=True, kw_only=True):
+    status: Literal["ok"]
 
 
 ExplainView = Answer

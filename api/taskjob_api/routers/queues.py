@@ -1,0 +1,132 @@
+"""Queues: their limits and defaults as documents, and a person's pause beside the declared one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import Field
+
+from taskjob.errors import InvalidError, NotFoundError
+from taskjob.model import JobDefaults, Queue, QueueLimits, parse_time
+from taskjob.spec import QueueDocument, read_queue_document, refuse_later_fields
+from taskjob.spec.strict import StrictModel, Time
+from taskjob.spec.taskqueue import JobDefaultsSpec, LimitsSpec
+from taskjob_api.http import MAX_BODY_BYTES, read_body, require_json
+from taskjob_api.job_documents import decode_json, retry_policy
+from taskjob_api.routers.access import (
+    AdminNamespace,
+    ControlNamespace,
+    NoParameters,
+    ReadNamespace,
+    TheEngine,
+    answer,
+    api_state,
+    body_of,
+    caller_of,
+    refuse_body,
+)
+from taskjob_api.routers.describe import answers, takes
+from taskjob_api.views import QueueList, QueueView, queue_view
+from taskjob_engine.engine import Engine
+from taskjob_engine.store import QueueChange
+
+router = APIRouter(tags=["queues"])
+
+QUEUE_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
+QueueNameInPath = Annotated[str, Path(max_length=40, pattern=QUEUE_PATTERN)]
+Nothing = Annotated[NoParameters, Query()]
+
+
+class PauseDocument(StrictModel):
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
+    until: Time | None = None
+    """The pause ends by itself at this moment."""
+
+
+@router.get("/queues", responses=answers(QueueList))
+async def list_queues(engine: TheEngine, namespace: ReadNamespace, _: Nothing) -> Response:
+    return answer(QueueList(items=[queue_view(queue) for queue in await engine.queues(namespace)]))
+
+
+@router.get("/queues/{queue}", responses=answers(QueueView))
+async def get_queue(engine: TheEngine, namespace: ReadNamespace, queue: QueueNameInPath, _: Nothing) -> Response:
+    return answer(queue_view(await _found(engine, namespace, queue)))
+
+
+@router.put("/queues/{queue}", responses=answers(QueueView), openapi_extra=takes(QueueDocument))
+async def put_queue(
+    request: Request, engine: TheEngine, namespace: AdminNamespace, queue: QueueNameInPath, _: Nothing
+) -> Response:
+    """Create a queue or replace its document: what is left out goes back to its default. A person's pause stays."""
+    seconds = api_state(request).settings.request_seconds
+    require_json(request.scope)
+    body = await read_body(request.scope, request.receive, limit=MAX_BODY_BYTES, seconds=seconds)
+    raw = decode_json(body)
+    refuse_later_fields("TaskQueue", raw, "")
+    document = read_queue_document(raw)
+    change = QueueChange(
+        namespace=namespace,
+        name=queue,
+        limits=_limits(document.limits or LimitsSpec()),
+        job_defaults=_defaults(document.job_defaults or JobDefaultsSpec()),
+        paused=bool(document.paused),
+    )
+    return answer(queue_view(await engine.put_queue(change)))
+
+
+@router.post("/queues/{queue}/pause", responses=answers(QueueView), openapi_extra=takes(PauseDocument, required=False))
+async def pause_queue(
+    request: Request, engine: TheEngine, namespace: ControlNamespace, queue: QueueNameInPath, _: Nothing
+) -> Response:
+    """Start no more jobs of the queue until it is resumed; what runs goes on, submits are accepted."""
+    document = await body_of(request, PauseDocument, optional=True)
+    until = None if document.until is None else parse_time(document.until.upper())
+    if until is not None and until <= engine.now():
+        raise InvalidError("until lies in the past", field="/until", hint="name a later moment, or leave it out")
+    await _found(engine, namespace, queue)
+    change = QueueChange(
+        namespace=namespace,
+        name=queue,
+        pause=True,
+        actor=caller_of(request).name,
+        pause_reason=document.reason,
+        pause_until=until,
+    )
+    return answer(queue_view(await engine.put_queue(change)))
+
+
+@router.post("/queues/{queue}/resume", responses=answers(QueueView))
+async def resume_queue(
+    request: Request, engine: TheEngine, namespace: ControlNamespace, queue: QueueNameInPath, _: Nothing
+) -> Response:
+    """End a person's pause. A pause declared in the queue's document stays."""
+    await refuse_body(request)
+    await _found(engine, namespace, queue)
+    change = QueueChange(namespace=namespace, name=queue, pause=False, actor=caller_of(request).name)
+    return answer(queue_view(await engine.put_queue(change)))
+
+
+async def _found(engine: Engine, namespace: str, name: str) -> Queue:
+    for queue in await engine.queues(namespace):
+        if queue.name == name:
+            return queue
+    raise NotFoundError(f"no queue {name!r} in namespace {namespace!r}", hint="PUT queues/{name} creates it")
+
+
+def _limits(spec: LimitsSpec) -> QueueLimits:
+    return QueueLimits(
+        max_concurrency=spec.max_concurrency,
+        per_concurrency_key=spec.per_concurrency_key or 1,
+        rate_per_second=spec.rate_per_second,
+        max_live_jobs=spec.max_live_jobs,
+    )
+
+
+def _defaults(spec: JobDefaultsSpec) -> JobDefaults:
+    return JobDefaults(
+        retry=None if spec.retry is None else retry_policy(spec.retry),
+        timeout_seconds=spec.timeout_seconds,
+        ttl_seconds_after_finished=spec.ttl_seconds_after_finished,
+        ttl_seconds_after_failed=spec.ttl_seconds_after_failed,
+    )

@@ -1,0 +1,159 @@
+"""Live views: a job's changes and its log, as server-sent events that a client may resume.
+
+Each event carries an id; reconnecting with Last-Event-ID goes on after it. A finished stream ends with the event
+`end`, and a client that comes back after it gets 204, which tells an EventSource to stay away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import Field
+
+from taskjob.errors import NotFoundError
+from taskjob.model import Job
+from taskjob.spec.strict import StrictModel
+from taskjob_api.lifetime import Lifetime
+from taskjob_api.routers.access import JobId, NoParameters, ReadNamespace, TheEngine, answer, api_state, unknown_job
+from taskjob_api.routers.describe import reference
+from taskjob_api.views import JobView, LogView, job_view, log_view
+from taskjob_engine.engine import Engine
+from taskjob_engine.store import JobRef
+
+router = APIRouter(tags=["jobs"])
+
+PING_SECONDS = 15.0
+LOG_POLL_SECONDS = 0.5
+EVENT_STREAM = "text/event-stream"
+
+_encode = msgspec.json.Encoder().encode
+_STREAM = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+_NO_MORE = {204: {"description": "The stream ended before; nothing will follow"}}
+
+
+class LogQuery(StrictModel):
+    run: Annotated[int, Field(ge=0, le=2**31 - 1, strict=False)] | None = None
+    attempt: Annotated[int, Field(ge=1, le=2**31 - 1, strict=False)] | None = None
+    """The number of the delivery within its run; the last one unless named."""
+
+    after: Annotated[int, Field(ge=0, le=2**31 - 1, strict=False)] = 0
+    """Where to go on: `next` of the piece before."""
+
+    follow: Annotated[bool, Field(strict=False)] = False
+    """Stream what comes as server-sent events, until the attempt has ended."""
+
+
+@router.get(
+    "/jobs/{job_id}/events", responses={200: {"description": "Snapshots as they change", **_STREAM}, **_NO_MORE}
+)
+async def stream_job(
+    request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+) -> Response:
+    """The job now and after each change, until it is finished. Changes that follow fast may come as one."""
+    ref = JobRef(namespace=namespace, id=job_id)
+    job = await engine.get(ref)
+    if job is None:
+        raise unknown_job(ref)
+    seen = request.headers.get("last-event-id")
+    if job.phase.is_terminal and seen == _job_event_id(job):
+        return Response(status_code=204)
+    return _stream(_job_events(engine, api_state(request).lifetime, ref, seen))
+
+
+@router.get(
+    "/jobs/{job_id}/logs",
+    responses={
+        200: {
+            "description": "A piece of the log; with follow, pieces as they come",
+            "content": {
+                "application/json": {"schema": reference(LogView)},
+                EVENT_STREAM: {"schema": {"type": "string"}},
+            },
+        },
+        **_NO_MORE,
+    },
+)
+async def read_log(
+    request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, query: Annotated[LogQuery, Query()]
+) -> Response:
+    """What one attempt wrote, the last unless named."""
+    ref = JobRef(namespace=namespace, id=job_id)
+    resumed = request.headers.get("last-event-id", "")
+    after = int(resumed) if query.follow and resumed.isdecimal() and len(resumed) < 10 else query.after
+    page = await engine.logs(ref, run=query.run, delivery=query.attempt, after=after)
+    if page is None:
+        raise NotFoundError("no such job or attempt", hint="GET jobs/{id}/attempts lists them")
+    if not query.follow:
+        return answer(log_view(page))
+    if page.complete and not page.text and resumed:
+        return Response(status_code=204)
+    return _stream(_log_events(engine, api_state(request).lifetime, ref, query, after))
+
+
+def _stream(events: AsyncIterator[bytes]) -> StreamingResponse:
+    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+    return StreamingResponse(events, media_type=EVENT_STREAM, headers=headers)
+
+
+async def _job_events(engine: Engine, lifetime: Lifetime, ref: JobRef, seen: str | None) -> AsyncIterator[bytes]:
+    async with engine.events(ref.namespace, job=ref.id) as hints:
+        while not lifetime.stopping:
+            job = await engine.get(ref)
+            if job is None:
+                return
+            if (event_id := _job_event_id(job)) != seen:
+                seen = event_id
+                yield _event("job", event_id, job_view(job))
+            if job.phase.is_terminal:
+                yield b"event: end\ndata: {}\n\n"
+                return
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    hint = await lifetime.unless_stopping(_next(hints))
+            except TimeoutError:
+                yield b": ping\n\n"
+                continue
+            if hint is None:
+                return
+
+
+async def _next(hints: AsyncIterator[Any]) -> Any:
+    return await anext(hints, None)
+
+
+async def _log_events(
+    engine: Engine, lifetime: Lifetime, ref: JobRef, query: LogQuery, after: int
+) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    run, attempt = query.run, query.attempt
+    pinged = loop.time()
+    while not lifetime.stopping:
+        page = await engine.logs(ref, run=run, delivery=attempt, after=after)
+        if page is None:
+            return
+        if page.delivery:
+            run, attempt = page.run, page.delivery
+        if page.text:
+            after = page.next
+            yield _event("log", str(after), log_view(page))
+        if page.complete:
+            yield b"event: end\ndata: {}\n\n"
+            return
+        if loop.time() - pinged >= PING_SECONDS:
+            pinged = loop.time()
+            yield b": ping\n\n"
+        if not page.text:
+            await lifetime.unless_stopping(asyncio.sleep(LOG_POLL_SECONDS))
+
+
+def _job_event_id(job: Job) -> str:
+    return f"{job.run}.{job.revision}"
+
+
+def _event(name: str, event_id: str, view: JobView | LogView) -> bytes:
+    return b"event: %s\nid: %s\ndata: %s\n\n" % (name.encode(), event_id.encode(), _encode(view))
