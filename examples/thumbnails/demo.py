@@ -186,9 +186,8 @@ def report(client: Client, wanted: dict[str, dict[str, Any]], output: Path) -> N
     for name, job in dead.items():
         error = job.last_error
         assert error is not None
-        say(
-            f"  {wanted[name]['picture']:<14} {error.type}: {error.message.splitlines()[0].replace(str(output.parent), '')}"
-        )
+        message = error.message.splitlines()[0].replace(str(output.parent), "")
+        say(f"  {wanted[name]['picture']:<14} {error.type}: {message}")
 
 
 def check_thumbnail(path: Path, width: int) -> None:
