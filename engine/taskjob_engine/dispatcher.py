@@ -37,12 +37,19 @@ class Dispatcher:
     """
 
     def __init__(
-        self, store: JobStore, settings: EngineSettings, *, jitter: Callable[[], float] = random.random
+        self,
+        store: JobStore,
+        settings: EngineSettings,
+        *,
+        jitter: Callable[[], float] = random.random,
+        observe: Callable[[Sequence[Granted]], None] = lambda _: None,
     ) -> None:
+        """`observe` is told of each list of fresh grants (metrics)."""
         self._store = store
         self._batch = settings.batch
         self._poll_seconds = settings.maintenance_seconds
         self._jitter = jitter
+        self._observe = observe
         self._waiting = WaitingSessions()
         self._due: dict[str, Parked] = {}
         self._round: asyncio.Task[None] | None = None
@@ -103,12 +110,14 @@ class Dispatcher:
         if parked is not None:
             self._want(parked, 0)
 
-    def unpark(self, session: str, sink: Sink | None = None) -> None:
-        """Wait no more. With `sink`, only where that one is still the session's (an old connection's end must not
-        end the new one's wait). A grant already on its way is still offered to the sink it was asked for."""
+    def unpark(self, session: str, sink: Sink) -> bool:
+        """Wait no more, where `sink` is still the session's (an old connection's end must not end the new one's
+        wait). True: a lease call is in flight, and its answer will still come to the sink."""
         parked = self._waiting.get(session)
-        if parked is not None and (sink is None or parked.sink is sink):
-            self._forget(parked)
+        if parked is None or parked.sink is not sink:
+            return False
+        self._forget(parked)
+        return parked.busy
 
     # ---- hints
 
@@ -199,8 +208,12 @@ class Dispatcher:
             if answer.refused is not None:
                 self._refuse(parked, answer.refused)
                 continue
+            if not answer.replayed:
+                self._observe(answer.grants)
             if answer.grants or answer.replayed:
                 undelivered += self._deliver(parked, answer.grants)
+            else:
+                parked.sink.nothing()
             self._go_on(parked, request.n, answer, hinted=parked.woken > before)
         if undelivered:
             await self._hand_back(undelivered)

@@ -21,6 +21,10 @@ class Sink(Protocol):
         Empty only as the answer to a repeated seq of which nothing is left."""
         ...
 
+    def nothing(self) -> None:
+        """The store was asked and had nothing. The session stays parked (unless it was unparked meanwhile)."""
+        ...
+
     def refused(self, reason: str) -> None:
         """The session may not lease (`Leased.refused`), or, `OutcomeUnknown`, may hold leases it was not told of.
         It is no longer parked."""

@@ -1,0 +1,158 @@
+"""How large and how odd the content of a worker's message may be. Pure checks; order and state are the session's.
+
+What can be mended for the worker (an overlong error text or log chunk) is cut; a result that is too large costs
+only its own settle (verdict `rejected`); the rest is a worker's programming error and refused as a whole.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from taskjob.model import AttemptOutcome
+from taskjob.model.job import ErrorInfo
+from taskjob.wire.messages import (
+    MAX_CHECKPOINT_BYTES,
+    MAX_ITEMS,
+    MAX_LOG_CHUNK_BYTES,
+    MAX_RESULT_BYTES,
+    Exchange,
+    Failure,
+    FromWorker,
+    Register,
+    Resume,
+    Settle,
+    Submit,
+)
+
+MAX_NAME = 253
+MAX_ID = 64
+MAX_PROGRESS = 128
+MAX_SLOTS = 10_000
+MAX_HOLDING = 10 * MAX_ITEMS
+MAX_WAIT_SECONDS = 30.0
+MAX_DELAY_SECONDS = 366 * 86_400.0
+MAX_ERROR_TYPE = 256
+MAX_ERROR_MESSAGE = 8 * 1024
+MAX_TRACEBACK = 32 * 1024
+
+
+class RefusedError(Exception):
+    """The message is refused; `failure` is the answer."""
+
+    def __init__(self, code: str, detail: str, *, fatal: bool = True) -> None:
+        super().__init__(detail)
+        self.failure = Failure(code=code, detail=detail, fatal=fatal)
+
+
+def check(message: FromWorker) -> None:
+    """Raise `RefusedError` (TooLarge, BadFrame) where a list, text or number is out of bounds."""
+    match message:
+        case Exchange():
+            _check_exchange(message)
+        case Register():
+            _check_register(message)
+        case Resume():
+            _count("holding", len(message.holding), MAX_HOLDING)
+        case Submit():
+            _count("items", len(message.items))
+
+
+def oversized(settle: Settle) -> bool:
+    """Whether this settle's result is over the limit, and the settle therefore `rejected`."""
+    return settle.result is not msgspec.UNSET and len(memoryview(settle.result)) > MAX_RESULT_BYTES
+
+
+def cut_error(error: ErrorInfo | None) -> ErrorInfo | None:
+    """The error with overlong texts cut."""
+    if error is None:
+        return None
+    traceback = error.traceback
+    if (
+        len(error.type) <= MAX_ERROR_TYPE
+        and len(error.message) <= MAX_ERROR_MESSAGE
+        and (traceback is None or len(traceback) <= MAX_TRACEBACK)
+    ):
+        return error
+    return ErrorInfo(
+        type=error.type[:MAX_ERROR_TYPE],
+        message=error.message[:MAX_ERROR_MESSAGE],
+        # The end of a traceback says where it happened.
+        traceback=None if traceback is None else traceback[-MAX_TRACEBACK:],
+    )
+
+
+def cut_log(text: str) -> str:
+    """The chunk with what is over the limit cut."""
+    if len(text) * 4 <= MAX_LOG_CHUNK_BYTES:
+        return text
+    data = text.encode("utf-8", "replace")
+    return data[:MAX_LOG_CHUNK_BYTES].decode("utf-8", "ignore") if len(data) > MAX_LOG_CHUNK_BYTES else text
+
+
+def _check_register(message: Register) -> None:
+    _name("worker", message.worker)
+    _count("queues", len(message.queues))
+    _count("tasks", len(message.tasks))
+    if not message.queues:
+        raise RefusedError("BadFrame", "queues: a worker serves at least one queue")
+    for queue in message.queues:
+        _name("queues", queue)
+    for task in message.tasks:
+        _name("tasks", task)
+    if not 1 <= message.slots <= MAX_SLOTS:
+        raise RefusedError("BadFrame", f"slots: expected 1 to {MAX_SLOTS}, got {message.slots}")
+
+
+def _check_exchange(message: Exchange) -> None:
+    if message.seq < 1:
+        raise RefusedError("BadFrame", f"seq: counts from 1, got {message.seq}")
+    if not 0 <= message.want <= MAX_ITEMS:
+        raise RefusedError("TooLarge", f"want: expected 0 to {MAX_ITEMS}, got {message.want}")
+    _number("waitSeconds", message.wait_seconds)
+    if len(message.settle) > MAX_ITEMS:
+        _count("settle", len(message.settle))
+    for settle in message.settle:
+        if len(settle.job) > MAX_ID or len(settle.lease) > MAX_ID:
+            raise RefusedError("BadFrame", f"settle: job and lease are at most {MAX_ID} characters")
+        if settle.outcome is AttemptOutcome.LOST:
+            raise RefusedError("BadFrame", "settle: only the server declares a delivery lost")
+        if settle.duration_seconds != 0.0:
+            _number("settle.durationSeconds", settle.duration_seconds)
+        if settle.delay_seconds is not None:
+            _number("settle.delaySeconds", settle.delay_seconds)
+    if message.started or message.progress or message.logs or message.holding:
+        _check_tidings(message)
+
+
+def _check_tidings(message: Exchange) -> None:
+    _count("holding", len(message.holding or ()), MAX_HOLDING)
+    _count("started", len(message.started))
+    _count("progress", len(message.progress))
+    _count("logs", len(message.logs))
+    for started in message.started:
+        _number("started.agoSeconds", started.ago_seconds)
+    for item in message.progress:
+        if item.progress is not None and len(item.progress) > MAX_PROGRESS:
+            raise RefusedError("TooLarge", f"progress: at most {MAX_PROGRESS} characters")
+        if item.checkpoint is not msgspec.UNSET and len(memoryview(item.checkpoint)) > MAX_CHECKPOINT_BYTES:
+            raise RefusedError("TooLarge", f"checkpoint: at most {MAX_CHECKPOINT_BYTES} bytes")
+    for chunk in message.logs:
+        if chunk.number < 0:
+            raise RefusedError("BadFrame", "logs.number: counts from 0")
+
+
+def _count(field: str, count: int, limit: int = MAX_ITEMS) -> None:
+    if count > limit:
+        raise RefusedError("TooLarge", f"{field}: at most {limit} entries, got {count}")
+
+
+def _name(field: str, name: str) -> None:
+    if not 1 <= len(name) <= MAX_NAME:
+        raise RefusedError("BadFrame", f"{field}: a name has 1 to {MAX_NAME} characters")
+
+
+def _number(field: str, seconds: float) -> None:
+    if not (math.isfinite(seconds) and 0.0 <= seconds <= MAX_DELAY_SECONDS):
+        raise RefusedError("BadFrame", f"{field}: expected seconds from 0 to {MAX_DELAY_SECONDS:.0f}, got {seconds}")
