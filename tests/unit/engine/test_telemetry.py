@@ -58,22 +58,11 @@ def busy() -> Recorder:
     recorder = Recorder()
     recorder.submitted([submission(), submission()], [Submitted(outcome="created", id="j")] * 2)
     recorder.granted([grant(0.002), grant(100.0)])
-    recorder.settled(
-        [
-            settlement(AttemptOutcome.COMPLETED),
-            settlement(AttemptOutcome.FAILED),
-            settlement(AttemptOutcome.TIMED_OUT),
-            settlement(AttemptOutcome.RELEASED),
-            settlement(AttemptOutcome.COMPLETED),
-        ],
-        [
-            accepted(Phase.COMPLETED),
-            accepted(Phase.RETRY_QUEUED),
-            accepted(Phase.DEAD_LETTER),
-            accepted(Phase.QUEUED),
-            Settled(verdict=SettleVerdict.STALE, reason="Expired"),
-        ],
-    )
+    outcomes = (AttemptOutcome.COMPLETED, AttemptOutcome.FAILED, AttemptOutcome.TIMED_OUT, AttemptOutcome.RELEASED)
+    phases = (Phase.COMPLETED, Phase.RETRY_QUEUED, Phase.DEAD_LETTER, Phase.QUEUED)
+    recorder.settled([settlement(outcome) for outcome in outcomes], [accepted(phase) for phase in phases])
+    stale = Settled(verdict=SettleVerdict.STALE, reason="Expired")
+    recorder.settled([settlement(AttemptOutcome.COMPLETED)], [stale])
     recorder.expired(Expired(lapsed=1, released=2, timed_out=3, deadlines=4))
     recorder.promoted(5)
     recorder.pruned(6)
