@@ -44,6 +44,7 @@ lint: setup ## Check style, formatting, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy hack/reference/*.py hack/coverage_gate.py examples/thumbnails/*.py
 	@$(BIN)/lint-imports
 
 .PHONY: generate

@@ -148,8 +148,8 @@ def follow(client: Client, count: int, began: float) -> None:
     """Show the progress until every job is finished: one line that moves on a terminal, a few lines elsewhere."""
     shown = 0.0
     while True:
-        queue = next((queue for queue in client.stats()["queues"] if queue["queue"] == "thumbnails"), {})
-        completed, dead = queue.get("completed", 0), queue.get("deadLetter", 0)
+        counts = {queue["queue"]: queue for queue in client.stats()["queues"]}.get("thumbnails", {})
+        completed, dead = counts.get("completed", 0), counts.get("deadLetter", 0)
         finished = completed + dead >= count
         if finished or time.monotonic() - shown > (0.1 if sys.stdout.isatty() else 2.0):
             shown = time.monotonic()
@@ -166,7 +166,7 @@ def follow(client: Client, count: int, began: float) -> None:
 
 def report(client: Client, wanted: dict[str, dict[str, Any]], output: Path) -> None:
     """Hold the outcome against what was asked for, by name; then say where things are."""
-    found = {job.name: job for job in client.jobs(JobQuery(queue="thumbnails"))}
+    found = {job.shown: job for job in client.jobs(JobQuery(queue="thumbnails"))}
     if found.keys() != wanted.keys():
         raise DemoFailed(f"asked for {len(wanted)} jobs, the server has {len(found)}")
     for name, payload in wanted.items():
