@@ -227,7 +227,7 @@ class Grant(Item, frozen=True, kw_only=True):
     attempt: int = 1
     max_attempts: int = 1
     timeout_seconds: float = 0.0
-    checkpoint: msgspec.Raw | None = None
+    checkpoint: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     labels: dict[str, str] = {}
     suspect: bool = False
 
