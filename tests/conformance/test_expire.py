@@ -1,0 +1,163 @@
+"""expire: lapses, time-outs, bounded steps, and who pays for a worker's death."""
+
+from taskjob.model import AttemptOutcome, Phase, Reason, RetryPolicy
+
+
+async def test_g4_a_started_lease_that_lapses_is_lost_and_one_never_started_is_released(world):
+    started, prefetched = await world.submit(), await world.submit()
+    worker = await world.worker()
+    grants = await worker.lease(2)
+    await worker.start(grants[0])
+    world.clock.advance(15)
+    done = await world.expire()
+    assert (done.lapsed, done.released, done.sessions, done.more) == (1, 1, 1, False)
+    lost, released = await world.job(started), await world.job(prefetched)
+    assert (lost.phase, lost.lost, lost.attempts) == (Phase.QUEUED, 1, 0)
+    assert (released.phase, released.lost, released.interruptions, released.attempts) == (Phase.QUEUED, 0, 0, 0)
+    assert lost.last_error.type == "LeaseExpired"
+    assert released.last_error is None
+    outcomes = [(await world.attempts(j))[0].outcome for j in (started, prefetched)]
+    assert outcomes == [AttemptOutcome.LOST, AttemptOutcome.RELEASED]
+
+
+async def test_nothing_lapses_before_its_time(world):
+    job = await world.submit()
+    worker = await world.worker()
+    await worker.start(await worker.lease_one())
+    world.clock.advance(14.999)
+    done = await world.expire()
+    assert (done.lapsed, done.sessions) == (0, 0)
+    assert (await world.job(job)).phase is Phase.RUNNING
+
+
+async def test_expire_may_be_repeated(world):
+    await world.submit()
+    worker = await world.worker()
+    await worker.start(await worker.lease_one())
+    world.clock.advance(15)
+    assert [(await world.expire()).lapsed for _ in range(3)] == [1, 0, 0]
+
+
+async def test_steps_are_bounded_and_say_that_there_is_more(world):
+    for _ in range(5):
+        await world.submit()
+    worker = await world.worker()
+    await worker.lease(5)
+    world.clock.advance(15)
+    steps = []
+    while not steps or steps[-1].more:
+        steps.append(await world.store.expire(2))
+    assert sum(step.released for step in steps) == 5
+    assert max(step.released for step in steps) <= 2
+    assert {j.phase for j in await world.all_jobs()} == {Phase.QUEUED}
+
+
+async def test_scenario_04_a_poison_job_dies_and_its_ten_neighbours_pay_nothing(world):
+    poison = await world.submit(priority=10, retry=RetryPolicy(max_attempts=5, max_lost=3))
+    innocents = [await world.submit() for _ in range(10)]
+    deaths = 0
+    while (await world.job(poison)).phase is not Phase.DEAD_LETTER:
+        worker = await world.worker(slots=11)
+        grants = await worker.lease(11)
+        assert len(grants) == 11
+        [bad] = [g for g in grants if g.job == poison]
+        assert bad.suspect == (deaths >= 2)
+        await worker.start(bad)  # the others are prefetched
+        await worker.close(within_seconds=0)
+        await world.expire()
+        deaths += 1
+        assert deaths < 10, "it loops for ever"
+    seen = await world.job(poison)
+    assert (seen.reason, seen.lost, seen.attempts, deaths) == (Reason.LOST_EXHAUSTED, 3, 0, 4)
+    for job in innocents:
+        innocent = await world.job(job)
+        assert (innocent.phase, innocent.lost, innocent.attempts, innocent.suspect) == (Phase.QUEUED, 0, 0, False)
+
+
+async def test_with_max_lost_0_the_first_started_loss_is_final(world):
+    job = await world.submit(retry=RetryPolicy(max_lost=0))
+    worker = await world.worker()
+    await worker.start(await worker.lease_one())
+    world.clock.advance(15)
+    await world.expire()
+    seen = await world.job(job)
+    assert (seen.phase, seen.reason, seen.lost) == (Phase.DEAD_LETTER, Reason.LOST_EXHAUSTED, 0)
+
+
+async def test_only_jobs_present_at_two_deaths_are_suspect(world):
+    job = await world.submit()
+    for lost in range(3):
+        worker = await world.worker()
+        grant = await worker.lease_one()
+        assert grant.suspect == (lost >= 2)
+        assert (await world.job(job)).suspect == (lost >= 2)
+        await worker.start(grant)
+        await worker.close(within_seconds=0)
+        await world.expire()
+        assert (await world.job(job)).lost == lost + 1
+
+
+async def test_an_attempt_over_its_time_is_ended_a_ttl_later_and_charged(world):
+    job = await world.submit(timeout_seconds=10)
+    worker = await world.worker()
+    grant = await worker.lease_one()
+    await worker.start(grant)
+    world.clock.advance(10)
+    [order] = (await worker.renew()).cancelling
+    assert order.reason == "TimedOut"
+    world.clock.advance(14.9)
+    await worker.renew()
+    assert (await world.expire()).timed_out == 0
+    world.clock.advance(0.1)
+    await worker.renew()
+    assert (await world.expire()).timed_out == 1
+    seen = await world.job(job)
+    assert (seen.phase, seen.attempts, seen.last_error.type) == (Phase.RETRY_QUEUED, 1, "AttemptTimedOut")
+    late = await worker.complete(grant)
+    assert (late.verdict, late.reason) == ("stale", "Expired")
+    assert [m.reason for m in (await worker.renew(holding=((grant.job, grant.lease),))).lost] == ["Expired"]
+
+
+async def test_a_prefetched_job_does_not_time_out_before_it_starts(world):
+    job = await world.submit(timeout_seconds=1)
+    worker = await world.worker()
+    await worker.lease_one()
+    for _ in range(10):
+        world.clock.advance(10)
+        await worker.renew()
+        assert (await world.expire()).timed_out == 0
+    assert (await world.job(job)).phase is Phase.ASSIGNED
+
+
+async def test_a_lapse_survives_a_restart(world):
+    job = await world.submit()
+    worker = await world.worker()
+    await worker.start(await worker.lease_one())
+    await world.reopen()
+    world.clock.advance(15)
+    assert (await world.expire()).lapsed == 1
+    assert (await world.job(job)).lost == 1
+
+
+async def test_scenario_01_a_restart_alone_costs_nothing(world):
+    job = await world.submit()
+    worker = await world.worker()
+    grant = await worker.lease_one()
+    await worker.start(grant)
+    await world.reopen()
+    assert (await worker.renew(holding=((grant.job, grant.lease),))).lost == ()
+    await world.expire()
+    assert (await worker.complete(grant)).verdict == "accepted"
+    seen = await world.job(job)
+    assert (seen.lost, seen.interruptions, seen.deliveries) == (0, 0, 1)
+
+
+async def test_next_due_at_tells_when_time_will_change_something(world):
+    assert await world.store.next_due_at() is None
+    start = world.clock.at
+    await world.submit(start_after=start + 60_000_000)
+    assert await world.store.next_due_at() == start + 60_000_000
+    await world.submit(active_deadline_seconds=30)
+    assert await world.store.next_due_at() == start + 30_000_000
+    await world.worker()
+    assert await world.store.next_due_at() == start + 15_000_000
