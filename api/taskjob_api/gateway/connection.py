@@ -78,7 +78,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """The worker speaks no more, but may wait for its answers."""
         self.finish()
-        return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
+        transport = self._transport
+        return transport is not None and transport.get_extra_info("sslcontext") is None
 
     def pause_writing(self) -> None:
         """The worker does not read: no more work for it, and nothing more is read from it."""
@@ -194,7 +195,7 @@ class Connection(asyncio.Protocol):
             self.finish()
 
     def _ask(self, want: int) -> None:
-        if self._live is not None and self.stalled_at is None:
+        if self._live is not None and self.stalled_at is None and not self._rules.draining:
             self._service.credit(self._live, want)
 
     async def _submit(self, intent: SubmitJobs) -> None:
@@ -232,7 +233,7 @@ class Connection(asyncio.Protocol):
         self.send(update)
         if not update.renewed:
             self.finish()
-        return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
+        return True
 
     def goaway(self, reason: str, after_seconds: float) -> None:
         if not self._finishing:

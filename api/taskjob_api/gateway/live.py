@@ -170,7 +170,7 @@ def _grant(granted: Granted) -> Grant:
         attempt=granted.attempt,
         max_attempts=granted.max_attempts,
         timeout_seconds=granted.timeout_seconds,
-        checkpoint=None if granted.checkpoint is None else msgspec.Raw(granted.checkpoint),
+        checkpoint=msgspec.UNSET if granted.checkpoint is None else msgspec.Raw(granted.checkpoint),
         labels=granted.labels,
         suspect=granted.suspect,
     )

@@ -1,0 +1,319 @@
+"""A real engine and both carriers on loopback, and workers that speak the protocol's messages literally."""
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+import httpx2
+import msgspec
+import pytest
+import uvicorn
+
+from taskjob.errors import InvalidError
+from taskjob.model import AttemptOutcome, new_job_id
+from taskjob.wire.codec import decode_to_worker, encode, encode_line
+from taskjob.wire.messages import Exchange, Failure, Held, Register, Resume, Settle, Update, Welcome
+from taskjob_api.auth import EVERYBODY
+from taskjob_api.gateway.http import HttpGateway
+from taskjob_api.gateway.service import WorkerGateway
+from taskjob_api.gateway.settings import GatewaySettings
+from taskjob_api.gateway.tcp import TcpGateway
+from taskjob_engine.artifacts.file import FileArtifactStore
+from taskjob_engine.engine import Engine
+from taskjob_engine.holdoff import HoldOff
+from taskjob_engine.settings import EngineSettings
+from taskjob_engine.store import JobRef, Submission
+from taskjob_engine.stores.memory import MemoryStore
+
+PATIENCE = 10.0
+"""A bound on any wait of these tests; nothing here should come near it."""
+
+
+class Everybody:
+    """Lets everybody in, as a `principal` that a test may change; a token that is shown must be `good`."""
+
+    def __init__(self):
+        self.principal = EVERYBODY
+
+    async def authenticate(self, token, *, peer_is_loopback):
+        assert peer_is_loopback
+        return self.principal
+
+
+class Documents:
+    """Reads `{"task": …, "payload": …}`."""
+
+    def read(self, document, *, namespace):
+        fields = msgspec.json.decode(document)
+        if "task" not in fields:
+            raise InvalidError("task is missing", field="/task")
+        payload = msgspec.json.encode(fields.get("payload", {}))
+        return submission(fields["task"], namespace=namespace, payload=payload)
+
+
+def submission(task="noop", **fields):
+    return Submission(**({"id": new_job_id(), "namespace": "default", "queue": "default", "task": task} | fields))
+
+
+class House:
+    """The api process of a test. `restart` is an orderly rollout to a new process on the same store."""
+
+    def __init__(self, folder: Path, *, store=None, settings=None, engine_settings=None, holdoff_seconds=0.5):
+        self.folder = folder
+        self.store = store or MemoryStore()
+        self.settings = settings or GatewaySettings(port=0)
+        self.engine_settings = engine_settings or EngineSettings()
+        self.holdoff_seconds = holdoff_seconds
+        self.authenticator = Everybody()
+        self.port = self.http_port = 0
+
+    async def start(self):
+        self.engine = Engine(
+            self.store,
+            FileArtifactStore(self.folder / "artifacts"),
+            self.engine_settings,
+            holdoff=HoldOff(self.holdoff_seconds, store_clock=self.store.now),
+        )
+        await self.engine.start()
+        self.service = WorkerGateway(self.engine, self.authenticator, Documents())
+        self.tcp = TcpGateway(self.service, msgspec.structs.replace(self.settings, port=self.port))
+        self.port = await self.tcp.start()
+        self.http = HttpGateway(self.service)
+        config = uvicorn.Config(
+            self.http, host="127.0.0.1", port=self.http_port, lifespan="off", log_level="critical", loop="asyncio"
+        )
+        self._uvicorn = uvicorn.Server(config)
+        self._uvicorn.install_signal_handlers = lambda: None
+        self._serving = asyncio.create_task(self._uvicorn._serve())
+        while not self._uvicorn.started:
+            await asyncio.sleep(0.005)
+        self.http_port = self._uvicorn.servers[0].sockets[0].getsockname()[1]
+
+    async def stop(self):
+        await asyncio.gather(self.tcp.stop(), self.http.stop())
+        self._uvicorn.should_exit = self._uvicorn.force_exit = True
+        await self._serving
+        await self.service.stop()
+        await self.engine.stop()
+
+    async def restart(self):
+        await self.stop()
+        await self.start()
+
+    async def submit(self, *tasks, **fields):
+        items = [submission(task, **fields) for task in tasks]
+        for told in await self.engine.submit(items):
+            assert told.outcome == "created"
+        return [item.id for item in items]
+
+    async def job(self, job):
+        return await self.engine.get(JobRef(namespace="default", id=job))
+
+    async def settled(self, job, seconds=PATIENCE):
+        return await self.engine.wait(JobRef(namespace="default", id=job), seconds=seconds)
+
+    async def cancel(self, job):
+        return await self.engine.cancel([JobRef(namespace="default", id=job)])
+
+    def worker(self, carrier, **fields):
+        kind = {"tcp": TcpWorker, "http": HttpWorker}[carrier]
+        return kind(self, **fields)
+
+
+class Worker:
+    """What both carriers have in common. `held` follows grants and settles."""
+
+    def __init__(self, house, *, tasks=("noop",), queues=("default",), slots=10, process=None, token=None):
+        self.house = house
+        self.hello = Register(
+            protocol=(1,), worker="test", queues=queues, tasks=tasks, slots=slots, process=process, token=token
+        )
+        self.seq = 0
+        self.held = {}
+        self.welcome = None
+
+    async def enter(self):
+        self.welcome = await self.greet(self.hello)
+        assert isinstance(self.welcome, Welcome), self.welcome
+        return self
+
+    async def resume(self, holding=None):
+        """Come back naming `holding` (default: all that is held)."""
+        held = [Held(job=j, lease=g.lease) for j, g in self.held.items()] if holding is None else holding
+        answer = await self.greet(
+            Resume(protocol=(1,), session=self.welcome.session, epoch=self.welcome.epoch, holding=tuple(held))
+        )
+        if isinstance(answer, Welcome):
+            self.welcome = answer
+        return answer
+
+    def exchange(self, **fields):
+        self.seq += 1
+        return self.named(Exchange(seq=self.seq, **fields))
+
+    def completed(self, grant, **fields):
+        fields = {"outcome": AttemptOutcome.COMPLETED} | fields
+        return Settle(job=grant.job, lease=grant.lease, **fields)
+
+    async def settle(self, *grants, **fields):
+        update = await self.call(self.exchange(settle=tuple(self.completed(grant, **fields) for grant in grants)))
+        for grant in grants:
+            self.held.pop(grant.job, None)
+        return update
+
+    def note(self, update):
+        for grant in update.jobs:
+            self.held[grant.job] = grant
+        return update
+
+
+class TcpWorker(Worker):
+    reader = writer = None
+
+    async def connect(self):
+        self.close()
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.house.port, limit=2**24)
+        return self
+
+    async def greet(self, message):
+        await self.connect()
+        return await self.call(message)
+
+    def named(self, exchange):
+        return exchange
+
+    def send(self, *messages):
+        self.writer.write(b"".join(map(encode_line, messages)))
+
+    async def recv(self, seconds=PATIENCE):
+        """The next message; None at the end of the connection."""
+        line = await asyncio.wait_for(self.reader.readline(), seconds)
+        return decode_to_worker(line) if line else None
+
+    async def call(self, message):
+        """Send, and read up to the answer."""
+        self.send(message)
+        while True:
+            answer = await self.recv()
+            if isinstance(answer, Update):
+                self.note(answer)
+                if isinstance(message, Exchange) and answer.seq != message.seq:
+                    continue
+            return answer
+
+    async def take(self, count, seconds=PATIENCE):
+        """Ask for `count` jobs and read until they are here."""
+        before = len(self.held)
+        self.send(self.exchange(want=count))
+        await self.until(lambda: len(self.held) >= before + count, seconds)
+        return list(self.held.values())[before:]
+
+    async def until(self, condition, seconds=PATIENCE):
+        """Read updates until the condition holds."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.note(await self.recv())
+
+    def close(self):
+        if self.writer is not None:
+            self.writer.close()
+
+    def cut(self):
+        """The connection breaks without a word."""
+        if self.writer is not None:
+            self.writer.transport.abort()
+
+
+class HttpWorker(Worker):
+    def __init__(self, *args, **fields):
+        super().__init__(*args, **fields)
+        self.client = httpx2.AsyncClient(timeout=PATIENCE)
+
+    async def greet(self, message):
+        return await self.call(message)
+
+    def named(self, message):
+        names = {"session": self.welcome.session, "epoch": self.welcome.epoch}
+        if isinstance(message, Exchange) and message.holding is None:
+            names["holding"] = tuple(Held(job=j, lease=g.lease) for j, g in self.held.items())
+        return msgspec.structs.replace(message, **names)
+
+    async def call(self, message):
+        response = await self.client.post(
+            f"http://127.0.0.1:{self.house.http_port}/worker/v1/exchange",
+            content=encode(message),
+            headers={"content-type": "application/json"},
+        )
+        self.status = response.status_code
+        answer = decode_to_worker(response.content)
+        assert (self.status == 200) != isinstance(answer, Failure)
+        return self.note(answer) if isinstance(answer, Update) else answer
+
+    async def take(self, count, seconds=PATIENCE):
+        before = len(self.held)
+        async with asyncio.timeout(seconds):
+            while len(self.held) < before + count:
+                await self.call(self.exchange(want=before + count - len(self.held), wait_seconds=seconds))
+        return list(self.held.values())[before:]
+
+    def close(self):
+        self.cut()
+
+    def cut(self):
+        """HTTP has no connection to break."""
+
+
+@pytest.fixture(params=["tcp", "http"])
+def carrier(request):
+    return request.param
+
+
+@pytest.fixture
+async def house(tmp_path, house_options):
+    async with contextlib.AsyncExitStack() as stack:
+        house = House(tmp_path, **house_options)
+        await house.start()
+        stack.push_async_callback(house.stop)
+        yield house
+
+
+@pytest.fixture
+def house_options():
+    """Overridden by tests that need another house."""
+    return {}
+
+
+@pytest.fixture
+async def hire(house, carrier):
+    """Workers of this carrier, registered; closed at the end."""
+    workers = []
+
+    async def registered(**fields):
+        worker = house.worker(carrier, **fields)
+        workers.append(worker)
+        return await worker.enter()
+
+    yield registered
+    for worker in workers:
+        worker.close()
+        if isinstance(worker, HttpWorker):
+            await worker.client.aclose()
+
+
+@pytest.fixture
+def this_process():
+    """How the process with this pid is told to the gateway."""
+
+    def identity(pid):
+        from taskjob.wire.messages import ProcessIdentity
+
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return ProcessIdentity(
+            host=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+            pid_namespace=os.stat("/proc/self/ns/pid").st_ino,
+            pid=pid,
+            started=int(stat[19]),
+        )
+
+    return identity
