@@ -238,7 +238,8 @@ class Engine(Reading):
         if self._stats is not None and now - self._stats[0] < _STATS_SECONDS:
             return self._stats[1]
         try:
-            stats = await asyncio.wait_for(self._store.stats(None), _STATS_SECONDS)
+            async with asyncio.timeout(_STATS_SECONDS):
+                stats = await self._store.stats(None)
         except (TaskJobError, TimeoutError) as error:
             log.warning("no statistics for this scrape: %s", error)
             return None

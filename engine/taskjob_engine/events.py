@@ -85,7 +85,9 @@ class JobWaiter:
         if self.generation == generation:
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), seconds)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the wake-up.
+                async with asyncio.timeout(seconds):
+                    await self._changed.wait()
             except TimeoutError:
                 return False
         return True

@@ -132,18 +132,18 @@ class Lab:
         self.kind = kind
         self.path = path
         self.store = self._make_store()
-        self.settings = SETTINGS
+        self._changes: dict[str, Any] = {}
         self._numbers = iter(range(1, 10**9))
         self.engine: Engine
 
     async def start(self, store: JobStore | None = None, **settings: Any) -> None:
-        self.settings = msgspec.structs.replace(SETTINGS, **settings)
+        self._changes = settings
         if store is not None:
             self.store = store
         self.engine = Engine(
             self.store,
             FileArtifactStore(self.path / "artifacts"),
-            self.settings,
+            msgspec.structs.replace(SETTINGS, **settings),
             holdoff=HoldOff(TTL, store_clock=self.store.now, monotonic=lambda: self.hands.monotonic),
             observer=self.rounds,
         )
@@ -153,7 +153,7 @@ class Lab:
         await self.engine.stop()
         if self.kind != "memory":
             self.store = self._make_store()
-        await self.start()
+        await self.start(**self._changes)
 
     async def calm(self, seconds: float, *alive: Session) -> None:
         """Time passes as on an ordinary day: the watchdog looks and live workers renew every second."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -115,10 +116,9 @@ class Maintenance:
 
     async def _rest(self, nudge: asyncio.Event, pause: float) -> None:
         await asyncio.sleep(min(pause, SHORTEST_PAUSE_SECONDS))
-        try:
-            await asyncio.wait_for(nudge.wait(), max(0.0, pause - SHORTEST_PAUSE_SECONDS))
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, pause - SHORTEST_PAUSE_SECONDS)):
+                await nudge.wait()
 
     def _backoff(self, service: Service, failures: int) -> float:
         seconds = service.pause_seconds * 2.0 ** min(failures - 1, 10)
