@@ -1,0 +1,45 @@
+"""The worker: runs tasks under leases. Its door is `taskjob worker MODULE`, which calls `run` or `launch`.
+
+Nothing heavy is imported here: what the guardian imports, every process of the worker carries.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from taskjob_worker.settings import CommandSettings, WorkerSettings
+
+__all__ = ["CommandSettings", "WorkerSettings", "launch", "run"]
+
+
+def run(settings: WorkerSettings) -> int:
+    """Work until SIGTERM or SIGINT, drain, and return the exit status. On the main thread of a process without
+    other threads: it forks."""
+    from taskjob_worker.guardian import Guardian  # noqa: PLC0415 - see above
+
+    return Guardian(settings.validated()).run()
+
+
+def launch(settings: WorkerSettings) -> NoReturn:
+    """As `run`, in place of the current process and in a fresh interpreter, so that nothing a command line tool
+    imported weighs on the worker. The settings travel through a pipe: a token is never in argv."""
+    import msgspec  # noqa: PLC0415 - see above
+
+    read, write = os.pipe()
+    os.set_inheritable(read, True)  # noqa: FBT003
+    os.write(write, msgspec.json.encode(settings.validated()))
+    os.close(write)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "taskjob_worker", str(read)])  # noqa: S606
+
+
+def __getattr__(name: str) -> object:
+    if name in {"CommandSettings", "WorkerSettings"}:
+        from taskjob_worker import settings  # noqa: PLC0415 - lazy on purpose
+
+        return getattr(settings, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

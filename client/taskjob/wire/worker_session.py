@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from itertools import islice, takewhile
+from typing import NamedTuple
 
 import msgspec
 
+from taskjob.model.job import AttemptOutcome
 from taskjob.wire.messages import (
     MAX_ITEMS,
     MAX_LOG_CHUNK_BYTES,
@@ -47,8 +49,6 @@ from taskjob.wire.messages import (
 MAX_EXCHANGE_BYTES = 4 * 1024 * 1024
 """Results and log text that one exchange carries at most (one settle always fits)."""
 
-V = TypeVar("V")
-
 Key = tuple[str, str]
 """(job, lease): one delivery."""
 
@@ -63,7 +63,6 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str | None = None
     version: str = ""
     process: ProcessIdentity | None = None
-    token: str | None = None
 
 
 class Opened(NamedTuple):
@@ -107,6 +106,9 @@ Event = Opened | Granted | Ordered | Lapsed | Answered | Refused | Submitted | G
 
 FINAL_REFUSALS = frozenset({"ProtocolVersion", "Forbidden"})
 """Refusals that no repeat mends. `Unauthenticated` is not one: tokens are rotated."""
+
+_FINISHED = frozenset({AttemptOutcome.COMPLETED, AttemptOutcome.CANCELLED})
+"""Nobody reads a checkpoint after these; after any other end the next delivery does."""
 
 
 class _Sent(NamedTuple):
@@ -166,7 +168,8 @@ class WorkerSession:
         self._unsaid_starts.pop(key, None)
         self._running.pop(key, None)
         if key in self._held:
-            self._progress.pop(key, None)
+            if settle.outcome in _FINISHED:
+                self._progress.pop(key, None)
             self._settles.append(settle)
 
     def progress(self, progress: Progress) -> None:
@@ -197,6 +200,12 @@ class WorkerSession:
         """Something waits for an exchange that should not wait for the next heartbeat."""
         return bool(self._settles or self._unsaid_starts or self._logs or self._progress)
 
+    def must_speak(self, starts_until: float) -> bool:
+        """As `unsaid`, but of the starts only those up to `starts_until` count."""
+        if self._settles or self._logs or self._progress:
+            return True
+        return next(iter(self._unsaid_starts.values()), float("inf")) <= starts_until
+
     @property
     def unanswered(self) -> int:
         """Settles that the server has not answered."""
@@ -212,8 +221,9 @@ class WorkerSession:
 
     # ---- messages out
 
-    def hello(self, now: float) -> Register | Resume:
-        """The first message of a connection: resume where there is a session, else register."""
+    def hello(self, now: float, token: str | None = None) -> Register | Resume:
+        """The first message of a connection: resume where there is a session, else register. The token stands in
+        it only over TCP."""
         self._hello_at = now
         self._resuming = self.session is not None
         me = self.identity
@@ -224,7 +234,7 @@ class WorkerSession:
                 epoch=self.epoch,
                 holding=tuple(Held(job=job, lease=lease) for job, lease in self._held),
                 witness=self._witness,
-                token=me.token,
+                token=token,
             )
         return Register(
             protocol=SUPPORTED_PROTOCOLS,
@@ -236,18 +246,21 @@ class WorkerSession:
             version=me.version,
             process=me.process,
             witness=self._witness,
-            token=me.token,
+            token=token,
         )
 
-    def exchange(self, now: float, *, capacity: int, wait_seconds: float = 0.0) -> Exchange:
+    def exchange(
+        self, now: float, *, capacity: int, wait_seconds: float = 0.0, start_delay_seconds: float = 0.0
+    ) -> Exchange:
         """Everything there is to say, up to the size of one message; `unsaid` tells whether more remains.
 
-        `capacity` is how many jobs beyond those held the worker could take now. Always renews.
+        `capacity` is how many jobs beyond those held the worker could take now. Starts younger than
+        `start_delay_seconds` are left for later: a job that ends first needs none. Always renews.
         """
         logs = self._take_logs()
         settles = self._take_settles({(chunk.job, chunk.lease) for chunk in self._logs})
-        starts = _take(self._unsaid_starts)
-        progress = tuple(item for _, item in _take(self._progress))
+        starts = self._take_starts(now - start_delay_seconds)
+        progress = tuple(self._progress.pop(key) for key in list(self._progress)[:MAX_ITEMS])
         want = 0 if self.draining else max(0, min(capacity, MAX_ITEMS) - (self.owed if self._bound else 0))
         if self._bound:
             self.owed += want
@@ -280,7 +293,7 @@ class WorkerSession:
 
     # ---- messages in
 
-    def handle(self, message: ToWorker, now: float) -> list[Event]:  # noqa: ARG002 - the counterpart of `hello(now)`
+    def handle(self, message: ToWorker) -> list[Event]:
         match message:
             case Update():
                 return self._on_update(message)
@@ -386,6 +399,13 @@ class WorkerSession:
         if known is None or known.incarnation != witness.incarnation or witness.seq > known.seq:
             self._witness = witness
 
+    def _take_starts(self, until: float) -> tuple[tuple[Key, float], ...]:
+        """Oldest first, as they were put in."""
+        taken = tuple(islice(takewhile(lambda item: item[1] <= until, self._unsaid_starts.items()), MAX_ITEMS))
+        for key, _ in taken:
+            del self._unsaid_starts[key]
+        return taken
+
     def _take_logs(self) -> tuple[LogChunk, ...]:
         if not self._logs:
             return ()
@@ -407,11 +427,6 @@ class WorkerSession:
                 room -= len(bytes(settle.result))
         self._settles.extendleft(reversed(kept))
         return tuple(taken)
-
-
-def _take(waiting: dict[Key, V]) -> tuple[tuple[Key, V], ...]:
-    keys = list(waiting)[:MAX_ITEMS]
-    return tuple((key, waiting.pop(key)) for key in keys)
 
 
 def _merge(older: Progress | None, newer: Progress) -> Progress:

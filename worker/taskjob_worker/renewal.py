@@ -1,0 +1,58 @@
+"""One renewal from beside the worker, with plain sockets: the guardian must stay small.
+
+`renew` opens a connection, sends one `renew`, reads one answer and closes; it is used only while the worker's own
+loop is blocked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+
+from taskjob.wire.codec import BadFrameError, decode_to_worker, encode, encode_line
+from taskjob.wire.messages import Renew, ToWorker, Update
+from taskjob_worker.settings import WorkerSettings, port_of, target
+
+_PATH = "/worker/v1/exchange"
+
+
+def renew(settings: WorkerSettings, session: str, epoch: int, *, seconds: float) -> bool:
+    """True if the server renewed the session. Never raises for a server that cannot be reached."""
+    http = settings.gateway.startswith("http")
+    with contextlib.suppress(OSError, BadFrameError):
+        token = settings.read_token()
+        message = Renew(session=session, epoch=epoch, token=None if http else token)
+        answer = _over_http(settings, message, token, seconds) if http else _over_tcp(settings, message, seconds)
+        return isinstance(answer, Update) and answer.renewed
+    return False
+
+
+def _over_tcp(settings: WorkerSettings, message: Renew, seconds: float) -> ToWorker:
+    to = target(settings.gateway)
+    with socket.create_connection((to.hostname, port_of(to)), timeout=seconds) as plain:
+        connection = plain
+        if to.scheme == "tls":
+            from taskjob_worker.carriers import tls_context  # noqa: PLC0415 - only where TLS is spoken
+
+            connection = tls_context(settings.ca_file).wrap_socket(plain, server_hostname=to.hostname)
+        connection.sendall(encode_line(message))
+        with connection.makefile("rb") as lines:
+            return decode_to_worker(lines.readline(65536))
+
+
+def _over_http(settings: WorkerSettings, message: Renew, token: str | None, seconds: float) -> ToWorker:
+    import http.client  # noqa: PLC0415 - only over HTTP
+
+    to = target(settings.gateway)
+    if to.scheme == "https":
+        from taskjob_worker.carriers import tls_context  # noqa: PLC0415 - only where TLS is spoken
+
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            str(to.hostname), port_of(to), timeout=seconds, context=tls_context(settings.ca_file)
+        )
+    else:
+        connection = http.client.HTTPConnection(str(to.hostname), port_of(to), timeout=seconds)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    with contextlib.closing(connection):
+        connection.request("POST", _PATH, body=encode(message), headers=headers)
+        return decode_to_worker(connection.getresponse().read(65536))
