@@ -1,0 +1,53 @@
+"""Many rows in one statement.
+
+A statement is stepped once for a whole chunk because each step takes the interpreter's lock anew, which is dear
+beside a busy event loop. Chunk sizes are few, so that the prepared statements stay in the connection's cache.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+_CHUNKS = (250, 50, 10, 1)
+
+Row = Sequence[Any]
+
+
+def insert_rows(connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    for chunk in _chunks(rows):
+        connection.execute(_insert(table, columns, len(chunk)), list(chain.from_iterable(chunk)))
+
+
+def update_rows(connection: sqlite3.Connection, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
+    """Set `columns` where the primary key `pk` equals the first value of a row; the others follow in order."""
+    for chunk in _chunks(rows):
+        connection.execute(_update(table, columns, len(chunk)), list(chain.from_iterable(chunk)))
+
+
+def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    at = 0
+    for size in _CHUNKS:
+        while len(rows) - at >= size:
+            yield rows[at : at + size]
+            at += size
+
+
+def _values(width: int, count: int) -> str:
+    row = "(" + ",".join("?" * width) + ")"
+    return "VALUES " + ",".join([row] * count)
+
+
+@functools.cache
+def _insert(table: str, columns: tuple[str, ...], count: int) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) {_values(len(columns), count)}"
+
+
+@functools.cache
+def _update(table: str, columns: tuple[str, ...], count: int) -> str:
+    assignments = ", ".join(f"{name} = v.column{at}" for at, name in enumerate(columns, start=2))
+    values = _values(len(columns) + 1, count)
+    return f"UPDATE {table} SET {assignments} FROM ({values}) AS v WHERE {table}.pk = v.column1"  # noqa: S608 - our own names

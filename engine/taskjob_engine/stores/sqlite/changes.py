@@ -1,0 +1,33 @@
+"""The verb `changes`: the dirty set of one owner scope, told until its mirror has acknowledged each version."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from taskjob_engine.store import DirtyJob
+from taskjob_engine.stores.sqlite import reading
+from taskjob_engine.stores.sqlite.rows import read_owner
+from taskjob_engine.stores.sqlite.transaction import Transaction
+
+
+def acknowledge(tx: Transaction, cluster_id: str, ack: Sequence[tuple[str, int]]) -> None:
+    """Forget each row that still has the version which was seen."""
+    tx.connection.executemany(
+        "DELETE FROM dirty WHERE job_id = ? AND version = ? AND cluster_id = ?",
+        [(job, version, cluster_id) for job, version in ack],
+    )
+
+
+def changes(connection: sqlite3.Connection, cluster_id: str, limit: int) -> list[DirtyJob]:
+    rows = connection.execute(
+        "SELECT job_id, owner, version FROM dirty WHERE cluster_id = ? ORDER BY version, job_id LIMIT ?",
+        (cluster_id, limit),
+    ).fetchall()
+    jobs = reading.jobs_by_id(connection, [row[0] for row in rows])
+    told = []
+    for job_id, text, version in rows:
+        owner = read_owner(text)
+        assert owner is not None
+        told.append(DirtyJob(owner=owner, job_id=job_id, job=jobs.get(job_id), version=version))
+    return told

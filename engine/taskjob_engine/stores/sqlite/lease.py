@@ -1,0 +1,266 @@
+"""The verb `lease`: ready jobs in rank order across a session's queues and tasks, within every limit.
+
+Streams that the writer's own counts know to be empty are never asked; the others are read from the ready index,
+so that the cost follows the number of grants and not the backlog.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from taskjob.model import Micros, Phase
+from taskjob.model.times import SECOND
+from taskjob_engine.lifecycle import rate
+from taskjob_engine.lifecycle.state import SUSPECT_AFTER, State
+from taskjob_engine.policies.queue_change import is_paused
+from taskjob_engine.policies.sessions import SessionState, refusal
+from taskjob_engine.store import Granted, Leased, LeaseRequest, WakeUp
+from taskjob_engine.stores.sqlite import bodies, session_rows
+from taskjob_engine.stores.sqlite.catalog import Entry
+from taskjob_engine.stores.sqlite.ledger import POSITION, Stream
+from taskjob_engine.stores.sqlite.rows import json_text, read_labels, read_retry
+from taskjob_engine.stores.sqlite.transaction import Transaction
+
+_UNLIMITED = 2**62
+
+_OFFER = """json_array(
+    job.rank, job.pk, job.id, job.queue_id, job.task_id, job.payload, job.run, job.deliveries, job.attempts, job.lost,
+    job.retry, job.timeout_seconds, job.deadline_at, job.labels, job.ready_at, job.owner
+)"""
+_STREAMS = f"""
+SELECT json_group_array(json((
+    SELECT json_group_array(json(offer)) FROM (
+        SELECT {_OFFER} AS offer FROM job
+        WHERE state = 'ready' AND queue_id = stream.value ->> 0 AND task_id = stream.value ->> 1
+            AND (deadline_at IS NULL OR deadline_at > ?2)
+        ORDER BY rank, pk LIMIT stream.value ->> 2
+    )
+)))
+FROM json_each(?1) AS stream
+"""  # noqa: S608 - our own names
+_AGAIN = f"""
+SELECT json_group_array(json(offer)) FROM (
+    SELECT {_OFFER} AS offer FROM job
+    WHERE state = 'leased' AND session = ? AND lease_seq = ? ORDER BY rank, pk
+)
+"""  # noqa: S608 - our own names
+_GRANT = """
+UPDATE job SET
+    state = 'leased', reason = 'Assigned', lease_id = ?2, session = ?3, worker = ?4, leased_at = ?5, lease_seq = ?6,
+    started_at = NULL, timeout_at = NULL, deliveries = deliveries + 1, revision = revision + 1
+WHERE pk IN (SELECT value FROM json_each(?1))
+"""
+
+
+class _Offer(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """A job that may be granted; orders by (rank, pk)."""
+
+    rank: int
+    pk: int
+    id: str
+    queue_id: int
+    task_id: int
+    payload: str | None
+    run: int
+    deliveries: int
+    attempts: int
+    lost: int
+    retry: str | None
+    timeout_seconds: int
+    deadline_at: Micros | None
+    labels: str | None
+    ready_at: Micros | None
+    owner: str | None
+
+
+_streams = msgspec.json.Decoder(list[list[_Offer]])
+_offers = msgspec.json.Decoder(list[_Offer])
+
+
+def lease(tx: Transaction, items: Sequence[LeaseRequest], *, new_lease: Callable[[], str]) -> list[Leased]:
+    tx.flush_rows()
+    return [_lease(tx, item, new_lease) for item in items]
+
+
+def _lease(tx: Transaction, item: LeaseRequest, new_lease: Callable[[], str]) -> Leased:
+    session = session_rows.read(tx.connection, [item.ref.session]).get(item.ref.session)
+    reason = refusal(session, item.ref, incarnation=tx.incarnation)
+    if session is None or reason is not None:
+        return Leased(refused=reason)
+    if item.seq is not None and session.last_seq is not None and item.seq <= session.last_seq:
+        if item.seq < session.last_seq:
+            return Leased()
+        return Leased(grants=_granted_before(tx, session, item.seq), replayed=True)
+    if session.expires_at <= tx.now:
+        return Leased()
+    queues = _open_queues(tx, session)
+    grants = _grant(tx, session, item, queues, new_lease)
+    if grants and item.seq is not None:
+        session_rows.set_last_seq(tx.connection, session.id, item.seq)
+    wait = _rate_wait(tx, session, queues) if len(grants) < item.n else None
+    return Leased(grants=grants, retry_after_seconds=wait)
+
+
+def _grant(
+    tx: Transaction,
+    session: SessionState,
+    item: LeaseRequest,
+    queues: Sequence[Entry],
+    new_lease: Callable[[], str],
+) -> tuple[Granted, ...]:
+    room = {entry.id: _room(tx, entry) for entry in queues}
+    streams = [stream for stream in _streams_of(tx, session, queues) if room[stream[0]] > 0 and tx.ready(stream) > 0]
+    if not streams or item.n <= 0:
+        return ()
+    wanted = [(*stream, min(item.n, room[stream[0]])) for stream in streams]
+    text = tx.connection.execute(_STREAMS, (json_text(wanted), tx.now)).fetchone()[0]
+    offers = _within_bytes(tx, _within_room(heapq.merge(*_streams.decode(text)), room, item.n), item.max_bytes)
+    if not offers:
+        return ()
+    lease_id = new_lease()
+    tx.connection.execute(
+        _GRANT,
+        (json_text([offer.pk for offer, _ in offers]), lease_id, session.id, session.worker, tx.now, item.seq),
+    )
+    _book(tx, [offer for offer, _ in offers])
+    checkpoints = bodies.read(tx.connection, "checkpoint", [offer.pk for offer, _ in offers if offer.deliveries])
+    return tuple(
+        _granted(tx, offer, payload, checkpoints.get(offer.pk), lease_id=lease_id, leased_at=tx.now)
+        for offer, payload in offers
+    )
+
+
+def _within_room(offers: Iterable[_Offer], room: dict[int, int], most: int) -> list[_Offer]:
+    """The first `most` in rank order of queues that have room left."""
+    taken: list[_Offer] = []
+    for offer in offers:
+        if len(taken) == most:
+            break
+        if room[offer.queue_id] > 0:
+            room[offer.queue_id] -= 1
+            taken.append(offer)
+    return taken
+
+
+def _within_bytes(tx: Transaction, offers: list[_Offer], most: int) -> list[tuple[_Offer, bytes]]:
+    """Offers with their payloads as long as payloads and checkpoints fit; the first always does."""
+    large = bodies.sizes(tx.connection, "payload", [offer.pk for offer in offers if offer.payload is None])
+    checkpoints = bodies.sizes(tx.connection, "checkpoint", [offer.pk for offer in offers if offer.deliveries])
+    fitting: list[tuple[_Offer, bytes]] = []
+    size = 0
+    for offer in offers:
+        payload = b"" if offer.payload is None else offer.payload.encode()
+        size += large.get(offer.pk, len(payload)) + checkpoints.get(offer.pk, 0)
+        if fitting and size > most:
+            break
+        fitting.append((offer, payload))
+    if not large:
+        return fitting
+    read = bodies.read(tx.connection, "payload", [offer.pk for offer, _ in fitting if offer.payload is None])
+    return [(offer, read.get(offer.pk, payload)) for offer, payload in fitting]
+
+
+def _book(tx: Transaction, offers: list[_Offer]) -> None:
+    """Ledger, rate cells, dirty rows and hints of fresh grants."""
+    granted: dict[Stream, int] = {}
+    for offer in offers:
+        stream = (offer.queue_id, offer.task_id)
+        granted[stream] = granted.get(stream, 0) + 1
+        if offer.owner is not None:
+            tx.mark_dirty(offer.id, offer.owner)
+        if tx.watched:
+            queue = tx.catalog.queues[offer.queue_id].queue
+            task = tx.catalog.tasks[offer.task_id]
+            tx.hints.append(
+                WakeUp(namespace=queue.namespace, queue=queue.name, task=task, job=offer.id, phase=Phase.ASSIGNED)
+            )
+    for stream, count in granted.items():
+        tx.deltas.move(stream, State.READY, State.LEASED, count)
+        entry = tx.catalog.queues[stream[0]]
+        limit = entry.queue.limits.rate_per_second
+        if limit is not None:
+            tx.catalog.set_rate_cell(entry.id, rate.charged(entry.rate_cell, count, rate=limit, now=tx.now))
+
+
+def _granted_before(tx: Transaction, session: SessionState, seq: int) -> tuple[Granted, ...]:
+    offers = _offers.decode(tx.connection.execute(_AGAIN, (session.id, seq)).fetchone()[0])
+    if not offers:
+        return ()
+    pks = [offer.pk for offer in offers]
+    leases = {row[0]: row[1:] for row in tx.select(_LEASES, (json_text(pks),))}
+    payloads = bodies.read(tx.connection, "payload", pks)
+    checkpoints = bodies.read(tx.connection, "checkpoint", pks)
+    again = []
+    for offer in offers:
+        payload = payloads[offer.pk] if offer.payload is None else offer.payload.encode()
+        lease_id, leased_at = leases[offer.pk]
+        before = msgspec.structs.replace(offer, deliveries=offer.deliveries - 1)
+        again.append(_granted(tx, before, payload, checkpoints.get(offer.pk), lease_id=lease_id, leased_at=leased_at))
+    return tuple(again)
+
+
+_LEASES = "SELECT pk, lease_id, leased_at FROM job WHERE pk IN (SELECT value FROM json_each(?))"
+
+
+def _granted(
+    tx: Transaction, offer: _Offer, payload: bytes, checkpoint: bytes | None, *, lease_id: str, leased_at: Micros
+) -> Granted:
+    """`offer` as the job was before its grant."""
+    queue = tx.catalog.queues[offer.queue_id].queue
+    timeout = float(offer.timeout_seconds)
+    if offer.deadline_at is not None:
+        timeout = min(timeout, max(0, offer.deadline_at - tx.now) / SECOND)
+    return Granted(
+        job=offer.id,
+        lease=lease_id,
+        namespace=queue.namespace,
+        queue=queue.name,
+        task=tx.catalog.tasks[offer.task_id],
+        payload=payload,
+        run=offer.run,
+        delivery=offer.deliveries + 1,
+        attempt=offer.attempts + 1,
+        max_attempts=read_retry(offer.retry).max_attempts,
+        timeout_seconds=timeout,
+        checkpoint=checkpoint,
+        labels=read_labels(offer.labels),
+        suspect=offer.lost >= SUSPECT_AFTER,
+        waited_seconds=(leased_at - (offer.ready_at or tx.now)) / SECOND,
+    )
+
+
+def _open_queues(tx: Transaction, session: SessionState) -> list[Entry]:
+    found = (tx.catalog.find_queue(session.namespace, name) for name in dict.fromkeys(session.queues))
+    return [entry for entry in found if entry and entry.declared and not is_paused(entry.queue, now=tx.now)]
+
+
+def _streams_of(tx: Transaction, session: SessionState, queues: Sequence[Entry]) -> list[Stream]:
+    tasks = [number for name in dict.fromkeys(session.tasks) if (number := tx.catalog.find_task(name)) is not None]
+    return [(entry.id, task) for entry in queues for task in tasks]
+
+
+def _room(tx: Transaction, entry: Entry) -> int:
+    """How many more jobs of the queue may be leased now."""
+    free = _free(tx, entry)
+    limit = entry.queue.limits.rate_per_second
+    return free if limit is None else min(free, rate.room(entry.rate_cell, rate=limit, now=tx.now))
+
+
+def _free(tx: Transaction, entry: Entry) -> int:
+    most = entry.queue.limits.max_concurrency
+    return _UNLIMITED if most is None else most - tx.gauge(entry.id, POSITION[State.LEASED])
+
+
+def _rate_wait(tx: Transaction, session: SessionState, queues: Sequence[Entry]) -> float | None:
+    """The shortest wait of those queues that only their rate holds back."""
+    waits = []
+    busy = {stream[0] for stream in _streams_of(tx, session, queues) if tx.ready(stream) > 0}
+    for entry in queues:
+        limit = entry.queue.limits.rate_per_second
+        if limit is not None and entry.id in busy and _free(tx, entry) > 0:
+            current = tx.catalog.queues[entry.id].rate_cell
+            waits.append(rate.retry_after_seconds(current, rate=limit, now=tx.now))
+    return min((wait for wait in waits if wait > 0), default=None)

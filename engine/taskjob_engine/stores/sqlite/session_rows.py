@@ -1,0 +1,61 @@
+"""Rows of `session` to and from `SessionState`, the record that the rules are written for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from taskjob.model import Micros
+from taskjob.model.times import SECOND
+from taskjob_engine.policies.sessions import SessionState
+from taskjob_engine.stores.sqlite.rows import json_text
+
+CLOSED_KEPT = 60 * SECOND
+"""A closed session is still shown for so long, and then forgotten once nothing of it stands."""
+
+_COLUMNS = SessionState.__struct_fields__
+_JSON = {"queues": "json(queues)", "tasks": "json(tasks)", "closed": "json(iif(closed, 'true', 'false'))"}
+SESSION_JSON = "json_object(" + ", ".join(f"'{name}', {_JSON.get(name, name)}" for name in _COLUMNS) + ")"
+
+_rows = msgspec.json.Decoder(list[SessionState])
+
+
+def read(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, SessionState]:
+    text = connection.execute(
+        f"SELECT json_group_array({SESSION_JSON}) FROM json_each(?) AS wanted"  # noqa: S608 - our own names
+        " CROSS JOIN session ON session.id = wanted.value",
+        (json_text(list(ids)),),
+    ).fetchone()[0]
+    return {session.id: session for session in _rows.decode(text)}
+
+
+def select(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> list[SessionState]:
+    """Sessions under a condition of our own, by id."""
+    text = connection.execute(
+        f"SELECT json_group_array({SESSION_JSON}) FROM (SELECT * FROM session WHERE {condition} ORDER BY id)",  # noqa: S608 - our own names
+        values,
+    ).fetchone()[0]
+    return _rows.decode(text)
+
+
+def write(connection: sqlite3.Connection, session: SessionState) -> None:
+    values = {name: getattr(session, name) for name in _COLUMNS}
+    values |= {"queues": json_text(session.queues), "tasks": json_text(session.tasks)}
+    marks = ", ".join("?" * len(_COLUMNS))
+    connection.execute(
+        f"INSERT OR REPLACE INTO session ({', '.join(_COLUMNS)}) VALUES ({marks})",  # noqa: S608 - our own names
+        tuple(values.values()),
+    )
+
+
+def set_last_seq(connection: sqlite3.Connection, session: str, seq: int) -> None:
+    connection.execute("UPDATE session SET last_seq = ? WHERE id = ?", (seq, session))
+
+
+def is_shown(session: SessionState, *, now: Micros) -> bool:
+    if session.closed:
+        return (session.closed_at or 0) + CLOSED_KEPT > now
+    return session.expires_at > now

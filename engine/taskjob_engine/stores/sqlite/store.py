@@ -1,0 +1,289 @@
+"""`SQLiteStore`: the verbs of `JobStore` over one database file. Each verb is a function on the writer's transaction
+or on a reader's snapshot; this module only says which, and keeps what is open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random as randomness
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from taskjob.errors import UnavailableError
+from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
+from taskjob_engine.clock import StoreClock, wall_micros
+from taskjob_engine.store import (
+    Amendment,
+    Changed,
+    DirtyJob,
+    Expired,
+    Explanation,
+    JobFilter,
+    JobRef,
+    Leased,
+    LeaseRequest,
+    Page,
+    Promoted,
+    Pruned,
+    QueueChange,
+    Renewal,
+    Renewed,
+    Rerun,
+    SessionEnd,
+    SessionOpen,
+    Settled,
+    Settlement,
+    Standing,
+    StoreInfo,
+    Submission,
+    Submitted,
+    WakeUp,
+    Watcher,
+)
+from taskjob_engine.stores.sqlite import (
+    changes,
+    facts,
+    lease,
+    people,
+    queues,
+    reading,
+    retention,
+    sessions,
+    settle,
+    submit,
+    upkeep,
+    witness,
+)
+from taskjob_engine.stores.sqlite.backup import backup
+from taskjob_engine.stores.sqlite.books import SQLiteBooks
+from taskjob_engine.stores.sqlite.failures import unavailable
+from taskjob_engine.stores.sqlite.opening import Opened, open_database
+from taskjob_engine.stores.sqlite.readers import Readers
+from taskjob_engine.stores.sqlite.transaction import Transaction
+from taskjob_engine.stores.sqlite.writer import Writer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class SQLiteStore:
+    """`clock` tells microseconds; `random` gives lease ids, the incarnation and jitter. `durability="relaxed"` trades
+    the last commits before a power cut for speed, and `open` then says so."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        clock: Callable[[], Micros] | None = None,
+        random: randomness.Random | None = None,
+        durability: Literal["durable", "relaxed"] = "durable",
+    ) -> None:
+        self._path = Path(path)
+        self._source = clock
+        self._clock = self._new_clock(floor=0)
+        self._random = random or randomness.SystemRandom()
+        self._durability = durability
+        self._watchers: dict[object, Watcher] = {}
+        self._opened: Opened | None = None
+        self._books: SQLiteBooks | None = None
+        self._writer: Writer | None = None
+        self._readers: Readers | None = None
+
+    # ------------------------------------------------------------------------------------------ the store itself
+
+    async def open(self) -> StoreInfo:
+        opened = await asyncio.to_thread(
+            open_database,
+            self._path,
+            durability=self._durability,
+            incarnation=self._new_id(),
+            now=self._clock.now(),
+        )
+        self._opened = opened
+        self._clock = self._new_clock(floor=opened.clock)
+        self._books = SQLiteBooks(
+            opened.connection,
+            self._path,
+            now=self.now,
+            random=self._random,
+            watched=lambda: bool(self._watchers),
+        )
+        self._readers = Readers(self._path)
+        self._writer = Writer(opened.connection, self._books, self._tell)
+        return StoreInfo(
+            kind="sqlite",
+            incarnation=self._books.standing.incarnation,
+            durability=self._durability,
+            replication="local",
+            schema_version=opened.schema_version,
+            settings={"sqlite_version": sqlite3.sqlite_version, **opened.settings},
+        )
+
+    async def close(self) -> None:
+        writer, self._writer = self._writer, None
+        readers, self._readers = self._readers, None
+        opened, self._opened = self._opened, None
+        if writer is not None:
+            await writer.stop()
+        if readers is not None:
+            await readers.close()
+        if opened is not None:
+            # The last connection to close moves the WAL into the file.
+            await asyncio.to_thread(opened.connection.close)
+            opened.ownership.release()
+
+    async def witness(self, incarnation: str, seq: int) -> Standing:
+        rolled_back = await self._write(partial(_witness, incarnation=incarnation, seq=seq, new_id=self._new_id))
+        standing = self.standing()
+        return Standing(incarnation=standing.incarnation, seq=standing.seq, rolled_back=rolled_back)
+
+    def standing(self) -> Standing:
+        if self._books is None:
+            raise UnavailableError("the store is not open")
+        return self._books.standing
+
+    def now(self) -> Micros:
+        return self._clock.now()
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        token = object()
+        self._watchers[token] = watcher
+
+        def stop() -> None:
+            self._watchers.pop(token, None)
+
+        return stop
+
+    async def backup(self, target: str) -> None:
+        try:
+            await asyncio.to_thread(backup, self._path, Path(target))
+        except sqlite3.Error as error:
+            raise unavailable(error) from error
+
+    # -------------------------------------------------------------------------------------------- jobs in and out
+
+    async def submit(self, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
+        size = sum(len(item.payload) for item in items)
+        apply = partial(submit.submit, items=items, create_queues=create_queues)
+        return await self._write(apply, items=len(items), size=size)
+
+    async def session_open(self, session: SessionOpen) -> int:
+        return await self._write(partial(sessions.session_open, item=session))
+
+    async def session_renew(self, items: Sequence[Renewal]) -> list[Renewed]:
+        return await self._write(partial(sessions.session_renew, items=items), items=len(items))
+
+    async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
+        return await self._write(partial(sessions.session_close, items=items), items=len(items))
+
+    async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
+        return await self._write(partial(lease.lease, items=items, new_lease=self._new_id), items=len(items))
+
+    async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
+        size = sum(len(item.result or b"") for item in items)
+        return await self._write(partial(settle.settle, items=items), items=len(items), size=size)
+
+    # ------------------------------------------------------------------------------------------------ maintenance
+
+    async def expire(self, limit: int) -> Expired:
+        return await self._write(partial(upkeep.expire, limit=limit))
+
+    async def promote(self, limit: int) -> Promoted:
+        return await self._write(partial(upkeep.promote, limit=limit))
+
+    async def prune(self, limit: int, swept: Sequence[int] = ()) -> Pruned:
+        return await self._write(partial(retention.prune, limit=limit, swept=swept))
+
+    async def next_due_at(self) -> Micros | None:
+        return await self._read(upkeep.next_due_at)
+
+    # ---------------------------------------------------------------------------------------------- people's verbs
+
+    async def cancel(self, items: Sequence[JobRef]) -> list[Changed]:
+        return await self._write(partial(people.cancel, items=items), items=len(items))
+
+    async def rerun(self, items: Sequence[Rerun]) -> list[Changed]:
+        return await self._write(partial(people.rerun, items=items), items=len(items))
+
+    async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
+        return await self._write(partial(people.amend, items=items), items=len(items))
+
+    async def purge(self, items: Sequence[JobRef]) -> list[Changed]:
+        return await self._write(partial(people.purge, items=items), items=len(items))
+
+    async def put_queue(self, change: QueueChange) -> Queue:
+        return await self._write(partial(queues.put_queue, change=change))
+
+    # ----------------------------------------------------------------------------------------------------- reading
+
+    async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
+        if ack:
+            await self._write(partial(changes.acknowledge, cluster_id=cluster_id, ack=ack), items=len(ack))
+        return await self._read(partial(changes.changes, cluster_id=cluster_id, limit=limit))
+
+    async def get(self, refs: Sequence[JobRef]) -> list[Job | None]:
+        return await self._read(partial(reading.get, refs=refs))
+
+    async def jobs(self, where: JobFilter, *, limit: int, cursor: str | None = None) -> Page:
+        return await self._read(partial(reading.page, where=where, limit=limit, cursor=cursor))
+
+    async def count(self, where: JobFilter, *, limit: int) -> int:
+        return await self._read(partial(reading.count, where=where, limit=limit))
+
+    async def attempts(self, ref: JobRef) -> list[Attempt]:
+        return await self._read(partial(reading.attempts, ref=ref))
+
+    async def explain(self, ref: JobRef) -> Explanation | None:
+        books = self._books
+        if books is None:
+            raise UnavailableError("the store is not open")
+        return await self._read(partial(facts.explain, ref=ref, gauges=books.gauges, now=self.now()))
+
+    async def queues(self, namespace: str) -> list[Queue]:
+        return await self._read(partial(facts.queues, namespace=namespace, now=self.now()))
+
+    async def workers(self, namespace: str | None) -> list[WorkerInfo]:
+        return await self._read(partial(facts.workers, namespace=namespace, now=self.now()))
+
+    async def stats(self, namespace: str | None) -> NamespaceStats:
+        return await self._read(partial(facts.stats, namespace=namespace, now=self.now()))
+
+    async def audit(self) -> NamespaceStats:
+        return await self._read(partial(facts.audit, now=self.now()))
+
+    # ---------------------------------------------------------------------------------------------------- one call
+
+    async def _write(self, apply: Callable[[Transaction], T], *, items: int = 1, size: int = 0) -> T:
+        if self._writer is None:
+            raise UnavailableError("the store is not open")
+        return await self._writer.call(apply, items=items, size=size)
+
+    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        if self._readers is None:
+            raise UnavailableError("the store is not open")
+        return await self._readers.call(read)
+
+    def _tell(self, hints: Sequence[WakeUp]) -> None:
+        for watcher in list(self._watchers.values()):
+            try:
+                watcher(hints)
+            except Exception:
+                log.exception("a watcher of the store failed")
+
+    def _new_id(self) -> str:
+        return f"{self._random.getrandbits(128):032x}"
+
+    def _new_clock(self, *, floor: Micros) -> StoreClock:
+        if self._source is None:
+            return StoreClock(floor=floor, wall=wall_micros)
+        # A clock that was passed in is the only time there is: between its ticks nothing passes.
+        return StoreClock(floor=floor, wall=self._source, monotonic=lambda: 0)
+
+
+def _witness(tx: Transaction, *, incarnation: str, seq: int, new_id: Callable[[], str]) -> bool:
+    return witness.witness(tx, incarnation, seq, new_id=new_id)

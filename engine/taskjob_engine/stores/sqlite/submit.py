@@ -1,0 +1,215 @@
+"""The verb `submit`: key, job, permit, ledger and dirty row of each accepted document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from taskjob.errors import InvalidError
+from taskjob.model import Micros
+from taskjob_engine.lifecycle import transitions
+from taskjob_engine.lifecycle.state import JobState, phase_of
+from taskjob_engine.policies.resolve import KEY_KEPT_SECONDS, resolve
+from taskjob_engine.store import Submission, Submitted
+from taskjob_engine.stores.sqlite import permits
+from taskjob_engine.stores.sqlite.bulk import insert_rows
+from taskjob_engine.stores.sqlite.catalog import Entry
+from taskjob_engine.stores.sqlite.rows import decode, json_text, write_retry
+from taskjob_engine.stores.sqlite.transaction import Transaction
+
+INLINE_PAYLOAD_BYTES = 512
+"""Larger payloads stand in a table of their own, so that a change of state does not rewrite them."""
+
+_COLUMNS = (
+    "pk",
+    "id",
+    "queue_id",
+    "task_id",
+    "payload",
+    "name",
+    "labels",
+    "retry",
+    "idempotency_key",
+    "concurrency_key",
+    "owner",
+    "trace_context",
+    "priority",
+    "timeout_seconds",
+    "active_deadline_seconds",
+    "ttl_seconds_after_finished",
+    "ttl_seconds_after_failed",
+    "created_at",
+    "start_after",
+    "state",
+    "reason",
+    "suspend",
+    "deadline_at",
+    "due_at",
+    "ready_at",
+    "rank",
+)
+
+_KEYS = """
+SELECT json_group_array(json_array(k.namespace, k.key, k.job_id, k.document_hash, k.expires_at,
+                                   job.finished_at, job.expires_at))
+FROM json_each(?) AS wanted
+CROSS JOIN idempotency_key AS k ON k.namespace = wanted.value ->> 0 AND k.key = wanted.value ->> 1
+LEFT JOIN job ON job.id = k.job_id
+"""
+
+Key = tuple[str, str]
+
+
+def submit(tx: Transaction, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
+    known = _Known(tx, items)
+    fresh = _Fresh(tx)
+    verdicts = []
+    for item in items:
+        verdict = known.verdict(item) or _accept(tx, item, fresh, create_queues=create_queues)
+        if verdict.outcome == "created":
+            known.remember(item)
+        verdicts.append(verdict)
+    fresh.write()
+    return verdicts
+
+
+def _accept(tx: Transaction, item: Submission, fresh: _Fresh, *, create_queues: bool) -> Submitted:
+    entry = tx.catalog.find_queue(item.namespace, item.queue)
+    if entry is None or (create_queues and not entry.declared):
+        entry = tx.catalog.queue(item.namespace, item.queue, declare=create_queues, now=tx.now)
+    limit = entry.queue.limits.max_live_jobs
+    if limit is not None and tx.live(entry.id) >= limit:
+        return Submitted(
+            outcome="rejected",
+            id=item.id,
+            code="QuotaExceeded",
+            detail=f"queue {item.queue} holds its limit of {limit} live jobs",
+        )
+    try:
+        job = resolve(item, entry.queue.job_defaults, now=tx.now)
+        payload = item.payload.decode()
+    except (InvalidError, UnicodeDecodeError) as error:
+        return Submitted(outcome="rejected", id=item.id, code="Invalid", detail=str(error))
+    fresh.add(item, entry, transitions.accept(job, now=tx.now, aging_seconds=entry.queue.aging_seconds), payload)
+    return Submitted(outcome="created", id=item.id)
+
+
+class _Known:
+    """Keys and ids that the store or an earlier item of this call already has."""
+
+    def __init__(self, tx: Transaction, items: Sequence[Submission]) -> None:
+        self._keys: dict[Key, tuple[str, str]] = {}
+        self._ids: dict[str, str] = self._existing_ids(tx, items)
+        self._read_keys(tx, items)
+
+    def verdict(self, item: Submission) -> Submitted | None:
+        """The answer for a repeat, None for a new job."""
+        if item.idempotency_key is not None:
+            first = self._keys.get((item.namespace, item.idempotency_key))
+            if first is not None:
+                same = first[1] == item.document_hash
+                return Submitted(outcome="existing" if same else "conflict", id=first[0])
+        namespace = self._ids.get(item.id)
+        if namespace is None:
+            return None
+        return Submitted(outcome="existing" if namespace == item.namespace else "conflict", id=item.id)
+
+    def remember(self, item: Submission) -> None:
+        self._ids[item.id] = item.namespace
+        if item.idempotency_key is not None:
+            self._keys[item.namespace, item.idempotency_key] = (item.id, item.document_hash)
+
+    def _existing_ids(self, tx: Transaction, items: Sequence[Submission]) -> dict[str, str]:
+        found = tx.select(
+            "SELECT json_group_object(job.id, job.queue_id) FROM json_each(?) AS wanted"
+            " CROSS JOIN job ON job.id = wanted.value",
+            (json_text([item.id for item in items]),),
+        )[0][0]
+        if found == "{}":
+            return {}
+        return {name: tx.catalog.queues[number].queue.namespace for name, number in decode(found).items()}
+
+    def _read_keys(self, tx: Transaction, items: Sequence[Submission]) -> None:
+        wanted = [(item.namespace, item.idempotency_key) for item in items if item.idempotency_key is not None]
+        if not wanted:
+            return
+        expired = []
+        for namespace, key, job, digest, expires_at, finished_at, retention_at in decode(
+            tx.select(_KEYS, (json_text(wanted),))[0][0]
+        ):
+            until = expires_at if expires_at is not None else key_until(finished_at, retention_at)
+            if until is not None and until <= tx.now:
+                expired.append((namespace, key))
+            else:
+                self._keys[namespace, key] = (job, digest)
+        for gone in expired:
+            tx.connection.execute("DELETE FROM idempotency_key WHERE namespace = ? AND key = ?", gone)
+
+
+class _Fresh:
+    """New jobs of one call, written in bulk."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._jobs: list[tuple[Any, ...]] = []
+        self._payloads: list[tuple[int, bytes]] = []
+        self._keys: list[tuple[str, str, str, str]] = []
+
+    def add(self, item: Submission, entry: Entry, job: JobState, payload: str) -> None:
+        tx = self._tx
+        pk = tx.new_pks(1)[0]
+        task_id = tx.catalog.task(item.task)
+        if transitions.holds_permit(job) and not permits.take(tx, entry.id, job, pk):
+            job = transitions.limited(job)
+        inline = len(item.payload) <= INLINE_PAYLOAD_BYTES
+        owner = None if item.owner is None else json_text(item.owner)
+        self._jobs.append(
+            (
+                pk,
+                item.id,
+                entry.id,
+                task_id,
+                payload if inline else None,
+                item.name,
+                json_text(item.labels) if item.labels else None,
+                write_retry(job.retry),
+                item.idempotency_key,
+                item.concurrency_key,
+                owner,
+                item.trace_context,
+                job.priority,
+                job.timeout_seconds,
+                job.active_deadline_seconds,
+                job.ttl_seconds_after_finished,
+                job.ttl_seconds_after_failed,
+                job.created_at,
+                job.start_after,
+                job.state.value,
+                job.reason.value,
+                job.suspend,
+                job.deadline_at,
+                job.due_at,
+                job.ready_at,
+                job.rank,
+            )
+        )
+        if not inline:
+            self._payloads.append((pk, item.payload))
+        if item.idempotency_key is not None:
+            self._keys.append((item.namespace, item.idempotency_key, item.id, item.document_hash))
+        if owner is not None:
+            tx.mark_dirty(item.id, owner)
+        tx.accepted((entry.id, task_id), job, phase_of(job.state, job.reason, job.started_at))
+
+    def write(self) -> None:
+        connection = self._tx.connection
+        insert_rows(connection, "job", _COLUMNS, self._jobs)
+        insert_rows(connection, "payload", ("job_pk", "body"), self._payloads)
+        insert_rows(connection, "idempotency_key", ("namespace", "key", "job_id", "document_hash"), self._keys)
+
+
+def key_until(finished_at: Micros | None, retention_at: Micros | None) -> Micros | None:
+    """`resolve.key_expires_at` for a job of which only these are known."""
+    if finished_at is None or retention_at is None:
+        return None
+    return max(finished_at + KEY_KEPT_SECONDS * 1_000_000, retention_at)

@@ -1,0 +1,200 @@
+"""The one writer: a thread that takes all waiting calls, applies them in order and makes them durable with one commit.
+
+While one flush is in flight the next collects, so no timer is needed: alone a call waits for one commit, under load
+hundreds share it. A call that fails is rolled back with its flush and then everyone is tried alone, so that nobody
+pays for a stranger's bad row. A waiter that is cancelled leaves; its call is carried out all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+from taskjob.errors import OutcomeUnknownError, TaskJobError, UnavailableError
+from taskjob_engine.store import WakeUp
+from taskjob_engine.stores.sqlite.failures import is_environmental, unavailable
+from taskjob_engine.stores.sqlite.transaction import Transaction
+
+MOST_ITEMS = 500
+MOST_BYTES = 4 * 1024 * 1024
+
+T = TypeVar("T")
+
+
+class Books(Protocol):
+    """What the writer asks of the store around a commit; called on the writer thread only."""
+
+    def begin(self) -> Transaction: ...
+    def committed(self, tx: Transaction) -> None: ...
+    def rolled_back(self) -> None: ...
+    def durable_seq(self) -> int:
+        """The seq that a connection of its own reads now. Raises `sqlite3.Error` where it cannot tell."""
+        ...
+
+
+class _Call(Generic[T]):
+    __slots__ = ("apply", "future", "items", "size")
+
+    def __init__(self, apply: Callable[[Transaction], T], items: int, size: int, future: asyncio.Future[T]) -> None:
+        self.apply = apply
+        self.items = items
+        self.size = size
+        self.future = future
+
+
+class _Failed:
+    """Stands in the place of a result."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class _CommitBrokenError(Exception):
+    """COMMIT itself failed: whether it took effect must be read."""
+
+
+class Writer:
+    def __init__(self, connection: sqlite3.Connection, books: Books, tell: Callable[[Sequence[WakeUp]], None]) -> None:
+        self._connection = connection
+        self._books = books
+        self._tell = tell
+        self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
+        self._held: _Call[Any] | None = None
+        self._stopping = False
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._run, name="taskjob-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def call(self, apply: Callable[[Transaction], T], *, items: int = 1, size: int = 0) -> T:
+        """Apply within the next flush and wait until it is durable. Raises what `apply` raised, or
+        `UnavailableError` (not applied), or `OutcomeUnknownError`."""
+        if self._stopping:
+            raise UnavailableError("the store is closed")
+        call = _Call(apply, items, size, self._loop.create_future())
+        self._calls.put(call)
+        return await call.future
+
+    async def stop(self) -> None:
+        """Carry out what was accepted, then end the thread."""
+        self._stopping = True
+        self._calls.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    # ---- on the writer thread
+
+    def _run(self) -> None:
+        while batch := self._collect():
+            outcomes, hints = self._flush(batch)
+            self._loop.call_soon_threadsafe(self._resolve, batch, outcomes, hints)
+
+    def _collect(self) -> list[_Call[Any]]:
+        """All calls that wait, up to the caps; empty at the end."""
+        first = self._held or self._calls.get()
+        self._held = None
+        if first is None:
+            return []
+        batch, items, size = [first], first.items, first.size
+        while True:
+            try:
+                call = self._calls.get_nowait()
+            except queue.Empty:
+                return batch
+            if call is None:
+                self._calls.put(None)
+                return batch
+            items += call.items
+            size += call.size
+            if items > MOST_ITEMS or size > MOST_BYTES:
+                self._held = call
+                return batch
+            batch.append(call)
+
+    def _flush(self, batch: list[_Call[Any]]) -> tuple[list[Any], list[WakeUp]]:
+        try:
+            return self._commit(batch)
+        except _CommitBrokenError as broken:
+            return [_Failed(_answer_of(broken))] * len(batch), []
+        except Exception as error:
+            self._roll_back()
+            if is_environmental(error):
+                return [_Failed(unavailable(error))] * len(batch), []
+            if len(batch) == 1:
+                return [_Failed(error)], []
+        outcomes: list[Any] = []
+        hints: list[WakeUp] = []
+        for call in batch:
+            alone, told = self._flush([call])
+            outcomes += alone
+            hints += told
+        return outcomes, hints
+
+    def _commit(self, batch: list[_Call[Any]]) -> tuple[list[Any], list[WakeUp]]:
+        changes = self._connection.total_changes
+        self._connection.execute("BEGIN IMMEDIATE")
+        tx = self._books.begin()
+        outcomes = [_apply(call, tx) for call in batch]
+        tx.finish()
+        if self._connection.total_changes == changes:
+            self._connection.execute("COMMIT")
+            return outcomes, tx.hints
+        tx.stamp()
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._resolve_commit(tx.seq, error)
+        self._books.committed(tx)
+        return outcomes, tx.hints
+
+    def _resolve_commit(self, seq: int, error: sqlite3.Error) -> None:
+        """Return where the commit took effect after all, else raise what its callers are told."""
+        self._roll_back()
+        try:
+            durable = self._books.durable_seq()
+        except sqlite3.Error as unreadable:
+            raise _CommitBrokenError from OutcomeUnknownError(f"the store failed while it committed: {unreadable}")
+        if durable < seq:
+            raise _CommitBrokenError from unavailable(error)
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                # A failed disk may refuse even this; the next BEGIN tells.
+                pass
+        self._books.rolled_back()
+
+    # ---- on the event loop
+
+    def _resolve(self, batch: list[_Call[Any]], outcomes: list[Any], hints: list[WakeUp]) -> None:
+        for call, outcome in zip(batch, outcomes, strict=True):
+            if call.future.done():
+                continue
+            if isinstance(outcome, _Failed):
+                call.future.set_exception(outcome.error)
+            else:
+                call.future.set_result(outcome)
+        if hints:
+            self._tell(hints)
+
+
+def _apply(call: _Call[Any], tx: Transaction) -> Any:
+    try:
+        outcome = call.apply(tx)
+    except TaskJobError as refused:
+        # Verbs refuse before they change anything, so the flush goes on without this one.
+        return _Failed(refused)
+    tx.flush_rows()
+    return outcome
+
+
+def _answer_of(broken: _CommitBrokenError) -> BaseException:
+    cause = broken.__cause__
+    assert cause is not None
+    return cause
