@@ -23,7 +23,7 @@ from taskjob_api.submit_route import SubmitRoutes
 log = logging.getLogger(__name__)
 
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
-WORKER_PREFIX = "/worker/v1/"
+WORKER_PATH = "/worker/v1/exchange"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}\Z")
 
@@ -79,7 +79,7 @@ class Gate:
         if self._open:
             self._check_host(scope)
             self._check_origin(scope)
-        if path.startswith(WORKER_PREFIX) and self._worker is not None:
+        if path == WORKER_PATH and self._worker is not None:
             await self._worker(scope, receive, answer)
             return
         state = scope.setdefault("state", {})

@@ -9,11 +9,19 @@ import math
 
 import msgspec
 
-from taskjob.errors import TaskJobError
+from taskjob.errors import InvalidError, TaskJobError
 from taskjob.spec import InvalidDocumentError
 
 PROBLEM_JSON = b"application/problem+json"
 TYPE_PREFIX = "https://taskjob.dev/errors/"
+
+
+class MethodNotAllowedError(InvalidError):
+    """The path exists, the method does not; the Allow header names those that do."""
+
+    code = "MethodNotAllowed"
+    status = 405
+    title = "Another method, please"
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

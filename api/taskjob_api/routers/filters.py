@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from taskjob.model import Phase, parse_time
-from taskjob.spec.strict import LabelName, LabelValue, ObjectName, QueueName, StrictModel, TaskName, Time
 from taskjob.errors import InvalidError
+from taskjob.model import Phase, parse_time
 from taskjob.spec import read_model
+from taskjob.spec.strict import LabelName, LabelValue, ObjectName, QueueName, StrictModel, TaskName, Time
 from taskjob_engine.store import JobFilter
 
 _PHASE = "|".join(phase.value for phase in Phase)

@@ -35,7 +35,7 @@ async def readyz(request: Request) -> Response:
         if state.lifetime.stopping
         else "Starting"
     )
-    info = state.engine.store_info
+    info = state.engine.info
     readiness = Readiness(
         ready=reason is None,
         reason=reason,
@@ -44,7 +44,7 @@ async def readyz(request: Request) -> Response:
         replication=None if info is None else info.replication,
         schema_version=None if info is None else info.schema_version,
         incarnation=None if info is None else info.incarnation,
-        hold_off_seconds=round(state.engine.holdoff_seconds(), 1) if info is not None else 0.0,
+        hold_off_seconds=0.0 if info is None else round(state.engine.holdoff.remaining_seconds(), 1),
     )
     return answer(readiness, status=200 if reason is None else 503)
 

@@ -33,7 +33,7 @@ EVENT_STREAM = "text/event-stream"
 
 _encode = msgspec.json.Encoder().encode
 _STREAM = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
-_NO_MORE = {204: {"description": "The stream ended before; nothing will follow"}}
+_NO_MORE: dict[int | str, dict[str, Any]] = {204: {"description": "The stream ended before; nothing will follow"}}
 
 
 class LogQuery(StrictModel):

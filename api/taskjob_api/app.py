@@ -1,0 +1,115 @@
+"""The composition root: which store, which artifacts, who may call, and how the parts of the api fit together.
+
+Only this module knows the stores. It starts nothing; `server` does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from taskjob.errors import InvalidError, NotFoundError, TaskJobError
+from taskjob_api.auth import OpenDoor, TokenDoor
+from taskjob_api.gate import Gate
+from taskjob_api.http import AsgiApp
+from taskjob_api.lifetime import Lifetime
+from taskjob_api.openapi import build_openapi
+from taskjob_api.problems import MethodNotAllowedError, encode_problem, problem_headers
+from taskjob_api.routers import actions, health, jobs, queues, stats, streams, workers
+from taskjob_api.routers.access import ApiState
+from taskjob_api.settings import ApiSettings
+from taskjob_api.submit_route import SubmitRoutes
+from taskjob_engine.artifacts.file import FileArtifactStore
+from taskjob_engine.engine import Engine
+from taskjob_engine.settings import EngineSettings
+from taskjob_engine.store import JobStore
+
+
+def build_engine(settings: ApiSettings) -> Engine:
+    """The engine over the store that the settings name; not started."""
+    engine_settings = EngineSettings(
+        session_ttl_seconds=settings.session_ttl_seconds, create_queues=settings.create_queues
+    )
+    return Engine(_store(settings), FileArtifactStore(Path(settings.artifacts)), engine_settings)
+
+
+def build_door(settings: ApiSettings, engine: Engine) -> OpenDoor | TokenDoor:
+    if settings.auth == "open" or settings.tokens_file is None:
+        return OpenDoor()
+    return TokenDoor(Path(settings.tokens_file), now=engine.now)
+
+
+def create_app(
+    settings: ApiSettings,
+    engine: Engine,
+    *,
+    door: OpenDoor | TokenDoor,
+    lifetime: Lifetime | None = None,
+    worker: AsgiApp | None = None,
+) -> Gate:
+    """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`."""
+    rest = FastAPI(title="TaskJob", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    rest.state.api = ApiState(engine=engine, lifetime=lifetime or Lifetime(), settings=settings)
+    for module in (jobs, streams, actions, queues, workers, stats):
+        rest.include_router(module.router, prefix="/v1/namespaces/{namespace}")
+    rest.include_router(jobs.alias)
+    rest.include_router(health.router)
+    rest.include_router(_description(rest))
+    rest.add_exception_handler(TaskJobError, _on_error)
+    rest.add_exception_handler(RequestValidationError, _on_error)
+    rest.add_exception_handler(HTTPException, _on_error)
+    return Gate(rest=rest, submit=SubmitRoutes(engine, settings), worker=worker, door=door, settings=settings)
+
+
+def _store(settings: ApiSettings) -> JobStore:
+    if settings.store.startswith("memory://"):
+        from taskjob_engine.stores.memory import MemoryStore  # noqa: PLC0415 - a process loads the store it uses
+
+        return MemoryStore()
+    from taskjob_engine.stores.sqlite import SqliteStore  # noqa: PLC0415
+
+    return SqliteStore(Path(settings.store.removeprefix("sqlite:///")), durability=settings.durability)
+
+
+def _description(rest: FastAPI) -> APIRouter:
+    router = APIRouter()
+    built: dict[str, Any] = {}
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        if not built:
+            built.update(build_openapi(rest))
+        return built
+
+    return router
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    known = _as_ours(error)
+    request_id = request.scope["state"]["request_id"].decode("latin-1")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in problem_headers(known)}
+    if isinstance(error, HTTPException) and error.headers is not None:
+        headers |= {name.lower(): value for name, value in error.headers.items()}
+    return Response(encode_problem(known, request_id), status_code=known.status, headers=headers)
+
+
+def _as_ours(error: Exception) -> TaskJobError:
+    if isinstance(error, TaskJobError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _parameter_problem(error)
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return MethodNotAllowedError("this path does not take that method")
+    return NotFoundError("no such path", hint="GET /openapi.json describes them all")
+
+
+def _parameter_problem(error: RequestValidationError) -> InvalidError:
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    known = "unknown parameter" if first["type"] == "extra_forbidden" else first["msg"]
+    return InvalidError(f"{name}: {known}", field=name, hint="GET /openapi.json describes the parameters")

@@ -1,0 +1,149 @@
+"""uvicorn as a part among parts: it listens on a socket given to it, leaves signals alone, and trusts no peer's pace.
+
+uvicorn itself waits for ever for a request's head; here a connection that does not finish one in time, or whose
+head is too large, is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from taskjob.errors import InvalidError
+from taskjob_api.http import AsgiApp
+from taskjob_api.settings import ApiSettings
+
+HEAD_SECONDS = 10.0
+MAX_HEAD_BYTES = 64 * 1024
+MAX_CONNECTIONS = 8192
+
+
+class HeadTooLargeError(Exception):
+    """Raised inside the parser, which turns it into a 400 and closes the connection."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One HTTP/1.1 connection with bounds on its request heads."""
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MAX_CONNECTIONS:
+            transport.close()
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+        if self._head_timer is None:
+            self._await_head()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._head_arrived()
+        super().on_headers_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise HeadTooLargeError
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _head_arrived(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class RestServer(uvicorn.Server):
+    """`start` returns when it listens; `stop` when every call under way is answered, or the drain time is over."""
+
+    def __init__(self, app: AsgiApp, settings: ApiSettings) -> None:
+        config = uvicorn.Config(
+            cast("Any", app),
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
+            ssl_certfile=settings.tls_certificate,
+            ssl_keyfile=settings.tls_key,
+        )
+        super().__init__(config)
+        self._socket = _listen(settings.host, settings.port)
+        self._running: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    @property
+    def port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    async def start(self) -> None:
+        self._running = asyncio.create_task(self.serve(sockets=[self._socket]), name="rest")
+        listening = asyncio.ensure_future(self._listening.wait())
+        await asyncio.wait({self._running, listening}, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        if self._running.done():
+            await self._running
+
+    async def stop(self) -> None:
+        self.should_exit = True
+        if self._running is not None:
+            await self._running
+        self.close()
+
+    def close(self) -> None:
+        """Let the port go; safe to call twice, or without a start."""
+        self._socket.close()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self._listening.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals belong to the process, which stops its parts in order."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+        listener.settimeout(0)
+    except OSError as error:
+        listener.close()
+        raise InvalidError(
+            f"cannot listen on {host}:{port}: {error.strerror}", field="TASKJOB_PORT", hint="choose another port"
+        ) from error
+    return listener
