@@ -34,11 +34,17 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """tcp://, tls://, http:// or https://."""
 
     queues: tuple[str, ...] = ("default",)
+    """Queues to take jobs from; at least one."""
+
     name: str = ""
     """What people see; the host name and the process id if empty."""
 
     namespace: str | None = None
+    """That of the token if left out."""
+
     token: str | None = None
+    """From `TASKJOB_TOKEN`; never a flag, for other users can read command lines."""
+
     token_file: str | None = None
     """Read again at each connection, so that a rotated token is used."""
 
@@ -61,7 +67,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """`/metrics` and `/healthz`; 0 switches them off."""
 
     metrics_host: str = "127.0.0.1"
+    """Address of `/metrics` and `/healthz`."""
+
     log_level: str = "INFO"
+    """From `TASKJOB_LOG_LEVEL`."""
 
     def validated(self) -> WorkerSettings:
         """The same settings. Raises `InvalidError` with the name of the first wrong one as `field`."""
