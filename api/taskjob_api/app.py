@@ -70,9 +70,9 @@ def _store(settings: ApiSettings) -> JobStore:
         from taskjob_engine.stores.memory import MemoryStore  # noqa: PLC0415 - a process loads the store it uses
 
         return MemoryStore()
-    from taskjob_engine.stores.sqlite import SqliteStore  # noqa: PLC0415
+    from taskjob_engine.stores.sqlite import SQLiteStore  # noqa: PLC0415
 
-    return SqliteStore(Path(settings.store.removeprefix("sqlite:///")), durability=settings.durability)
+    return SQLiteStore(Path(settings.store.removeprefix("sqlite:///")), durability=settings.durability)
 
 
 def _description(rest: FastAPI) -> APIRouter:
