@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -89,22 +90,17 @@ def run(arguments: Sequence[str] | None = None) -> None:
 
 def invoke(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code. Data goes to stdout, everything else to stderr."""
+    colour = False if "NO_COLOR" in os.environ else None
     try:
-        code = root.main(None if arguments is None else list(arguments), prog_name="taskjob", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "taskjob"
-        report(error.format_message(), "", f"{command} --help")
-        return ExitCode.USAGE
-    except click.ClickException as error:
-        report(error.format_message(), "", "")
-        return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return ExitCode.INTERRUPTED
+        words = None if arguments is None else list(arguments)
+        code = root.main(words, prog_name="taskjob", standalone_mode=False, color=colour)
+    except (click.exceptions.Exit, click.ClickException, click.Abort, KeyboardInterrupt) as stop:
+        return _stopped(stop)
     except TaskJobError as error:
         return report_error(error)
+    except TimeoutError as error:
+        report(str(error), "the time given by --timeout is over", "wait longer, or ask `taskjob explain JOB`")
+        return ExitCode.TIMEOUT
     except BrokenPipeError:
         return _reader_gone()
     return code if isinstance(code, int) else ExitCode.OK
@@ -119,16 +115,27 @@ def report_error(error: TaskJobError) -> ExitCode:
 
 def report(what: str, why: str, following: str) -> None:
     """Up to three lines on stderr: what went wrong, why, what to do next."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {what}", err=True)
+    colour = False if "NO_COLOR" in os.environ else None
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {what}", err=True, color=colour)
     if why:
         click.echo(f"why: {why}", err=True)
     if following:
         click.echo(f"next: {following}", err=True)
 
 
+def _stopped(stop: BaseException) -> int:
+    """What Click raises, and Ctrl-C."""
+    if isinstance(stop, click.exceptions.Exit):
+        return stop.exit_code
+    if isinstance(stop, click.ClickException):
+        context = getattr(stop, "ctx", None)
+        report(stop.format_message(), "", f"{context.command_path if context else 'taskjob'} --help")
+        return ExitCode.USAGE
+    click.echo("interrupted", err=True)
+    return ExitCode.INTERRUPTED
+
+
 def _reader_gone() -> int:
     """`taskjob get jobs | head` closed our stdout: end quietly, also while the interpreter flushes."""
-    import os  # noqa: PLC0415 - rare
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ExitCode.OK

@@ -12,7 +12,7 @@ _UNITS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|)\Z")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """Seconds as a float."""
 
     name = "duration"
@@ -26,7 +26,7 @@ class Duration(click.ParamType):
         return float(match[1]) * _UNITS[match[2]]
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A duration from now, or an RFC 3339 time; as an aware datetime."""
 
     name = "time"

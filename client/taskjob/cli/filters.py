@@ -15,7 +15,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def job_filters(function: F) -> F:
     for option in (
-        click.option("-l", "--label", "labels", multiple=True, metavar="KEY=VALUE", help="With this label; repeatable."),
+        click.option(
+            "-l", "--label", "labels", multiple=True, metavar="KEY=VALUE", help="With this label; repeatable."
+        ),
         click.option("--phase", "phases", multiple=True, metavar="PHASE", help="In this phase; repeatable."),
         click.option("--task", metavar="TASK", help="Of this task."),
         click.option("--queue", metavar="QUEUE", help="In this queue."),
@@ -24,7 +26,9 @@ def job_filters(function: F) -> F:
     return function
 
 
-def job_query(*, queue: str | None, task: str | None, labels: tuple[str, ...], phases: tuple[str, ...] = ()) -> JobQuery:
+def job_query(
+    *, queue: str | None, task: str | None, labels: tuple[str, ...], phases: tuple[str, ...] = ()
+) -> JobQuery:
     from taskjob.client import JobQuery  # noqa: PLC0415 - brings the client
 
     return JobQuery(queue=queue, task=task, labels=pairs(labels), phases=tuple(_phase(text) for text in phases))

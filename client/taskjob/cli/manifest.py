@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taskjob.client.views import JobView, QueueView
 from taskjob.cli.words import attempt
+from taskjob.client.views import JobView, QueueView
 from taskjob.model import parse_time
 
 API_VERSION = "taskjob.dev/v1alpha1"
@@ -101,7 +101,9 @@ def queue_body(spec: Mapping[str, Any]) -> dict[str, Any]:
 def differences(body: Mapping[str, Any], job: JobView) -> list[str]:
     """Names of the fields whose value in `body` is another than the job has. What `body` leaves out may be anything."""
     told = {**job.document, "activeDeadlineSeconds": _deadline_seconds(job.document)}
-    return [key for key in body if key in _SPEC and key != "idempotencyKey" and not _same(key, body[key], told.get(key))]
+    return [
+        key for key in body if key in _SPEC and key != "idempotencyKey" and not _same(key, body[key], told.get(key))
+    ]
 
 
 def _same(key: str, wanted: Any, actual: Any) -> bool:

@@ -48,7 +48,7 @@ def _with_prefix(client: Client, prefix: str) -> list[JobView]:
     slack = timedelta(seconds=60)  # ids are drawn by the api's clock, created_at by the store's
     where = JobQuery(created_after=_moment(first) - slack, created_before=_moment(last) + slack)
     found = []
-    for number, job in enumerate(client.jobs(where, page_size=500)):
+    for number, job in enumerate(client.jobs(where, page_size=200)):
         if job.id.startswith(prefix):
             found.append(job)
         if number >= _MOST_CANDIDATES:

@@ -27,7 +27,7 @@ Step = Callable[[int], None]
 def wait_all(client: Client, jobs: Sequence[str], *, timeout_seconds: float | None) -> list[JobView]:
     """All of them, finished. Raises `TimeoutError` when the time for all together is over."""
     end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    finished = []
+    finished: list[JobView] = []
     with _progress(len(jobs)) as step:
         for job in jobs:
             left = None if end is None else max(0.0, end - time.monotonic())

@@ -16,10 +16,12 @@ def ago(moment: datetime | None, now: datetime | None = None) -> str:
 
 
 def span(seconds: float) -> str:
-    """`0.25s`, `12s`, `5m12s`, `3h20m`, `4d6h`: the two largest units."""
+    """`25ms`, `2.5s`, `12s`, `5m12s`, `3h20m`, `4d6h`: at most the two largest units."""
     seconds = max(seconds, 0.0)
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms"
     if seconds < 10:
-        return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"
+        return f"{seconds:.1f}".removesuffix(".0") + "s"
     whole = int(seconds)
     days, hours, minutes = whole // 86_400, whole // 3600 % 24, whole // 60 % 60
     if days:

@@ -16,7 +16,17 @@ import msgspec
 
 from taskjob.client.problems import read_problem
 from taskjob.client.target import Target
-from taskjob.client.views import AttemptView, JobView, QueueView, V, WorkerView, view
+from taskjob.client.views import (
+    AttemptView,
+    BatchVerdict,
+    BulkResult,
+    JobView,
+    QueueView,
+    SubmittedJob,
+    V,
+    WorkerView,
+    view,
+)
 from taskjob.errors import TaskJobError
 from taskjob.model import Phase
 
@@ -53,17 +63,6 @@ class LogPiece:
     finished: bool
     run: int
     delivery: int
-
-
-@dataclass(frozen=True)
-class BatchVerdict:
-    """What became of one document of a batch: `created`, `existing`, `conflict` or `rejected`."""
-
-    outcome: str
-    id: str | None = None
-    code: str | None = None
-    detail: str | None = None
-    field: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,18 +124,18 @@ def read_answer(call: Call[T], status: int, headers: Mapping[str, str], body: by
 # ---------------------------------------------------------------------------------------------------- jobs
 
 
-def submit(document: Mapping[str, Any]) -> Call[JobView]:
-    return Call(method="POST", path="jobs", body=document, read=_job)
+def submit(document: Mapping[str, Any]) -> Call[SubmittedJob]:
+    return Call(method="POST", path="jobs", body=document, read=_reader(SubmittedJob))
 
 
 def submit_batch(documents: list[dict[str, Any]]) -> Call[list[BatchVerdict]]:
-    return Call(method="POST", path="jobs/batch", body={"items": documents}, read=_verdicts)
+    return Call(method="POST", path="jobs/batch", body={"items": documents}, read=_items_of(BatchVerdict))
 
 
 def get(job: str, *, wait_seconds: float = 0.0) -> Call[JobView]:
     """With `wait_seconds`: answered as soon as the job is finished, or then as it is."""
     params = {"wait": int(wait_seconds)} if wait_seconds >= 1 else {}
-    return Call(method="GET", path=_job_path(job), params=params, wait_seconds=wait_seconds, read=_job)
+    return Call(method="GET", path=_job_path(job), params=params, wait_seconds=wait_seconds, read=_reader(JobView))
 
 
 def jobs(where: JobQuery, *, limit: int, cursor: str | None = None) -> Call[Page[JobView]]:
@@ -147,16 +146,21 @@ def jobs(where: JobQuery, *, limit: int, cursor: str | None = None) -> Call[Page
 
 
 def cancel(job: str) -> Call[JobView]:
-    return Call(method="POST", path=_job_path(job, "cancel"), read=_job)
+    return Call(method="POST", path=_job_path(job, "cancel"), read=_reader(JobView))
 
 
 def rerun(job: str, *, request_id: str | None = None) -> Call[JobView]:
     """`request_id` makes a repeat start no second run; each call draws its own."""
-    return Call(method="POST", path=_job_path(job, "rerun"), body={"requestId": request_id or uuid4().hex}, read=_job)
+    return Call(
+        method="POST",
+        path=_job_path(job, "rerun"),
+        body={"requestId": request_id or uuid4().hex},
+        read=_reader(JobView),
+    )
 
 
 def amend(job: str, changes: Mapping[str, Any]) -> Call[JobView]:
-    return Call(method="PATCH", path=_job_path(job), body=changes, read=_job)
+    return Call(method="PATCH", path=_job_path(job), body=changes, read=_reader(JobView))
 
 
 def amendment(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,9 +197,13 @@ def explain(job: str) -> Call[dict[str, Any]]:
     return Call(method="GET", path=_job_path(job, "explain"), read=_as_is)
 
 
-def bulk(action: str, where: JobQuery, *, preview: bool) -> Call[dict[str, Any]]:
-    body = {"action": action, "filter": where.params(), "preview": preview}
-    return Call(method="POST", path="jobs/actions", body=body, read=_as_is, wait_seconds=60.0)
+def preview_bulk(action: str, where: JobQuery) -> Call[BulkResult]:
+    body = {"action": action, "filter": where.params(), "preview": True}
+    return Call(method="POST", path="jobs/actions", body=body, read=_reader(BulkResult))
+
+
+def run_bulk(token: str) -> Call[BulkResult]:
+    return Call(method="POST", path="jobs/actions", body={"token": token}, read=_reader(BulkResult), wait_seconds=30.0)
 
 
 # -------------------------------------------------------------------------------------------------- queues
@@ -206,21 +214,21 @@ def queues() -> Call[list[QueueView]]:
 
 
 def queue(name: str) -> Call[QueueView]:
-    return Call(method="GET", path=_queue_path(name), read=_queue)
+    return Call(method="GET", path=_queue_path(name), read=_reader(QueueView))
 
 
 def put_queue(name: str, document: Mapping[str, Any]) -> Call[QueueView]:
-    return Call(method="PUT", path=_queue_path(name), body=document, read=_queue)
+    return Call(method="PUT", path=_queue_path(name), body=document, read=_reader(QueueView))
 
 
 def pause(name: str, *, reason: str | None, until: datetime | None) -> Call[QueueView]:
     told = {"reason": reason, "until": _time(until)}
     body = {key: value for key, value in told.items() if value is not None}
-    return Call(method="POST", path=_queue_path(name, "pause"), body=body, read=_queue)
+    return Call(method="POST", path=_queue_path(name, "pause"), body=body, read=_reader(QueueView))
 
 
 def resume(name: str) -> Call[QueueView]:
-    return Call(method="POST", path=_queue_path(name, "resume"), read=_queue)
+    return Call(method="POST", path=_queue_path(name, "resume"), read=_reader(QueueView))
 
 
 # ---------------------------------------------------------------------------------------- workers and server
@@ -245,12 +253,8 @@ def _as_is(document: Any) -> Any:
     return document
 
 
-def _job(document: Any) -> JobView:
-    return view(JobView, document)
-
-
-def _queue(document: Any) -> QueueView:
-    return view(QueueView, document)
+def _reader(kind: type[V]) -> Callable[[Any], V]:
+    return lambda document: view(kind, document)
 
 
 def _items_of(kind: type[V]) -> Callable[[Any], list[V]]:
@@ -262,11 +266,6 @@ def _items_of(kind: type[V]) -> Callable[[Any], list[V]]:
 
 def _page(document: Any) -> Page[JobView]:
     return Page([view(JobView, item) for item in _items(document)], document.get("nextCursor"))
-
-
-def _verdicts(document: Any) -> list[BatchVerdict]:
-    known = BatchVerdict.__dataclass_fields__
-    return [BatchVerdict(**{key: item[key] for key in known if key in item}) for item in _items(document)]
 
 
 def _log_piece(document: Any) -> LogPiece:

@@ -13,11 +13,11 @@ import httpx2
 
 from taskjob.client import requests
 from taskjob.client.backoff import pause_seconds, should_repeat
-from taskjob.client.requests import BatchVerdict, Call, JobQuery, LogPiece, Page
+from taskjob.client.requests import Call, JobQuery, LogPiece, Page
 from taskjob.client.submission import Submittable, batches, document_of
 from taskjob.client.target import resolve_target
 from taskjob.client.transport import connection_error, timeout_of
-from taskjob.client.views import AttemptView, JobView, QueueView, WorkerView
+from taskjob.client.views import AttemptView, BatchVerdict, BulkResult, JobView, QueueView, SubmittedJob, WorkerView
 from taskjob.client.waiting import LOG_POLL_SECONDS, Patience, raise_unless_completed
 from taskjob.errors import TaskJobError
 
@@ -59,7 +59,7 @@ class Client:
 
     # ---- jobs
 
-    def submit(self, job: Submittable, payload: Any = None, /, **options: Any) -> JobView:
+    def submit(self, job: Submittable, payload: Any = None, /, **options: Any) -> SubmittedJob:
         """Submit a job and return it once it is durable.
 
         `job` is a `@task`, the name of a task, or a whole job document. `options` are the fields of a job in
@@ -147,9 +147,23 @@ class Client:
         """Why the job is not running: reason, message, what to do, position, estimate."""
         return self.call(requests.explain(job))
 
-    def bulk(self, action: str, where: JobQuery, *, preview: bool = False) -> dict[str, Any]:
-        """`cancel`, `rerun` or `purge` all that match; `preview` only counts them."""
-        return self.call(requests.bulk(action, where, preview=preview))
+    def preview_bulk(self, action: str, where: JobQuery) -> BulkResult:
+        """Count what `cancel`, `rerun` or `purge` of all matching jobs would change; its token does just that."""
+        return self.call(requests.preview_bulk(action, where))
+
+    def run_bulk(self, token: str) -> BulkResult:
+        """Do what a preview counted, to the end. Safe to repeat with the same token."""
+        changed = skipped = 0
+        following: str | None = token
+        while following is not None:
+            step = self.call(requests.run_bulk(following))
+            changed, skipped, following = changed + step.changed, skipped + step.skipped, step.token
+        return BulkResult(changed=changed, skipped=skipped)
+
+    def bulk(self, action: str, where: JobQuery) -> BulkResult:
+        """`cancel`, `rerun` or `purge` all jobs that match now (dead letters unless phases are named)."""
+        token = (self.preview_bulk(action, where)).token
+        return BulkResult() if token is None else self.run_bulk(token)
 
     # ---- queues, workers, server
 

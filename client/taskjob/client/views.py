@@ -11,12 +11,54 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from taskjob.client.problems import error_class
 from taskjob.errors import TaskJobError
 from taskjob.model import AttemptOutcome, ErrorInfo, Phase
 
 
 class View(msgspec.Struct, kw_only=True, rename="camel", frozen=True):
     document: dict[str, Any] = {}
+
+
+class SubmittedJob(View, kw_only=True, rename="camel", frozen=True):
+    """An accepted job, durable. `outcome` is `created`, or `existing` where the same key and document came before."""
+
+    id: str
+    namespace: str = "default"
+    queue: str = "default"
+    task: str = ""
+    name: str | None = None
+    outcome: str = "created"
+
+
+class BatchVerdict(View, kw_only=True, rename="camel", frozen=True):
+    """What became of one document of a batch: `created`, `existing`, `conflict` (with the id of the first job of
+    that key) or `rejected` (with code, detail and field)."""
+
+    outcome: str
+    id: str | None = None
+    code: str | None = None
+    detail: str | None = None
+    field: str | None = None
+    hint: str | None = None
+
+    def error(self) -> TaskJobError | None:
+        """What `submit` would have raised for this document; None for an accepted one."""
+        if self.outcome in {"created", "existing"}:
+            return None
+        code = self.code or ("IdempotencyConflict" if self.outcome == "conflict" else None)
+        return error_class(code, 422)(self.detail or self.outcome, field=self.field, hint=self.hint)
+
+
+class BulkResult(View, kw_only=True, rename="camel", frozen=True):
+    """`matched` jobs were found (`at_least` says that counting stopped there), `changed` of them did what was
+    asked, `skipped` could not any more. `token` goes on exactly from there; None: all is done."""
+
+    matched: int | None = None
+    at_least: bool = False
+    changed: int = 0
+    skipped: int = 0
+    token: str | None = None
 
 
 class JobView(View, kw_only=True, rename="camel", frozen=True):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 _NEXT = {
-    "bash": 'echo \'eval "$(taskjob completion bash)"\' >> ~/.bashrc',
-    "zsh": 'echo \'eval "$(taskjob completion zsh)"\' >> ~/.zshrc',
+    "bash": "echo 'eval \"$(taskjob completion bash)\"' >> ~/.bashrc",
+    "zsh": "echo 'eval \"$(taskjob completion zsh)\"' >> ~/.zshrc",
     "fish": "taskjob completion fish > ~/.config/fish/completions/taskjob.fish",
 }
 

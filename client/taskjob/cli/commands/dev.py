@@ -15,7 +15,7 @@ import click
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=10, show_default=True, help="Jobs run at once.")
 @click.option("--reset", is_flag=True, help="Delete all jobs, results and logs first.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before --reset.")
-def command(  # noqa: D417 - arguments are told by their options
+def command(
     *, target: str | None, port: int, gateway_port: int | None, data: Path, concurrency: int, reset: bool, yes: bool
 ) -> int:
     """Run api, worker and store on this machine, with the tasks of MODULE or FILE.

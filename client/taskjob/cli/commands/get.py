@@ -15,13 +15,18 @@ from taskjob.cli.filters import job_filters, job_query
 from taskjob.cli.kinds import KIND
 
 if TYPE_CHECKING:
+    from taskjob.cli.tables import Table
     from taskjob.client import Client
-    from taskjob.client.views import JobView, QueueView, WorkerView
 
 WATCH_SECONDS = 1.0
 
 
-@click.command()
+@click.command(
+    epilog="\b\n"
+    "taskjob get jobs --phase dead_letter -l team=media\n"
+    "taskjob get job resize-cats -o yaml\n"
+    "taskjob get queues -o wide"
+)
 @click.argument("kind", type=KIND)
 @click.argument("names", nargs=-1)
 @click.option(
@@ -32,7 +37,7 @@ WATCH_SECONDS = 1.0
 @click.option("--no-headers", is_flag=True, help="Leave the heading of a table out.")
 @job_filters
 @with_client
-def command(  # noqa: D417
+def command(
     *,
     client: Client,
     kind: str,
@@ -43,16 +48,10 @@ def command(  # noqa: D417
     no_headers: bool,
     **filters: Any,
 ) -> None:
-    """List jobs, queues or workers; or those that are named.
-
-    \b
-    taskjob get jobs --phase dead_letter -l team=media
-    taskjob get job resize-cats -o yaml
-    taskjob get queues -o wide
-    """
+    """List jobs, queues or workers; or those that are named."""
     fetch = _fetcher(client, kind, names, limit, filters)
     items = fetch()
-    _print(kind, items, output, headers=not no_headers)
+    _print(client, kind, items, output, headers=not no_headers)
     if len(items) == limit and kind == "jobs" and not names:
         click.echo(f"the newest {limit} are shown; more with --limit", err=True)
     seen = {_identity(item): item.document for item in items}
@@ -62,7 +61,7 @@ def command(  # noqa: D417
         changed = [item for item in items if seen.get(_identity(item)) != item.document]
         seen = {_identity(item): item.document for item in items}
         if changed:
-            _print(kind, changed, output, headers=False)
+            _print(client, kind, changed, output, headers=False)
 
 
 def _fetcher(
@@ -84,86 +83,40 @@ def _identity(item: Any) -> str:
     return str(item.document.get("id") or item.document.get("session") or item.document.get("name"))
 
 
-def _print(kind: str, items: Sequence[Any], output: str, *, headers: bool) -> None:
-    from taskjob.cli import output as out  # noqa: PLC0415
+def _print(client: Client, kind: str, items: Sequence[Any], output: str, *, headers: bool) -> None:
+    from taskjob.cli.output import print_json, print_table, print_yaml  # noqa: PLC0415
 
     if output == "json":
-        out.print_json([item.document for item in items])
+        print_json([item.document for item in items])
     elif output == "yaml":
-        out.print_yaml([_object(kind, item) for item in items])
+        print_yaml([_object(kind, item) for item in items])
     elif output == "name":
         for item in items:
             click.echo(_name(kind, item))
     elif not items and headers:
         click.echo(f"no {kind} found", err=True)
     else:
-        columns, row = _TABLES[kind]
-        wide = output == "wide"
-        now = datetime.now(UTC)
-        out.print_table(columns(wide), [row(item, wide, now) for item in items], headers=headers)
+        columns, rows = _table(client, kind, items, wide=output == "wide")
+        print_table(columns, rows, headers=headers)
+
+
+def _table(client: Client, kind: str, items: Sequence[Any], *, wide: bool) -> Table:
+    from taskjob.cli import tables  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    if kind == "queues":
+        return tables.queue_table(items, client.stats(), wide=wide, now=now)
+    return (tables.job_table if kind == "jobs" else tables.worker_table)(items, wide=wide, now=now)
 
 
 def _object(kind: str, item: Any) -> Any:
     from taskjob.cli.manifest import job_object, queue_object  # noqa: PLC0415
 
-    return {"jobs": job_object, "queues": queue_object}.get(kind, lambda worker: worker.document)(item)
+    if kind == "workers":
+        return item.document
+    return job_object(item) if kind == "jobs" else queue_object(item)
 
 
 def _name(kind: str, item: Any) -> str:
     prefix = {"jobs": "taskjob", "queues": "taskqueue"}.get(kind, "worker")
     return f"{prefix}/{item.shown if kind == 'jobs' else item.name}"
-
-
-def _job_columns(wide: bool) -> list[str]:
-    columns = ["JOB", "TASK", "QUEUE", "STATUS", "ATTEMPT", "DURATION", "AGE"]
-    return columns + (["ID", "RUN", "PRIORITY", "WORKER", "PROGRESS", "REASON", "MESSAGE"] if wide else [])
-
-
-def _job_row(job: JobView, wide: bool, now: datetime) -> list[str]:
-    from taskjob.cli import words  # noqa: PLC0415
-
-    row = [job.shown, job.task, job.queue, words.phase(job), words.attempt(job), words.duration(job, now)]
-    row.append(words.ago(job.created_at, now))
-    if wide:
-        error = job.last_error
-        message = job.message or (f"{error.type}: {error.message}" if error else "")
-        row += [job.id, str(job.run), str(job.priority), job.worker or "", job.progress or "", job.reason]
-        row.append(words.one_line(message))
-    return row
-
-
-def _queue_columns(wide: bool) -> list[str]:
-    return ["QUEUE", "STATE", "AGE"] + (["CONCURRENCY", "RATE", "LIVE", "PER-KEY", "REASON"] if wide else [])
-
-
-def _queue_row(queue: QueueView, wide: bool, now: datetime) -> list[str]:
-    from taskjob.cli import words  # noqa: PLC0415
-
-    row = [queue.name, queue.state, words.ago(queue.created_at, now)]
-    if wide:
-        limits = ("maxConcurrency", "ratePerSecond", "maxLiveJobs", "perConcurrencyKey")
-        row += [str(queue.limits.get(limit, "")) for limit in limits]
-        row.append(" ".join(filter(None, (queue.paused_by, queue.paused_reason))))
-    return row
-
-
-def _worker_columns(wide: bool) -> list[str]:
-    columns = ["WORKER", "STATE", "BUSY", "QUEUES", "TASKS", "AGE"]
-    return columns + (["CARRIER", "SESSION", "RENEWED"] if wide else [])
-
-
-def _worker_row(worker: WorkerView, wide: bool, now: datetime) -> list[str]:
-    from taskjob.cli import words  # noqa: PLC0415
-
-    row = [worker.name, worker.state, f"{worker.held}/{worker.slots}", ",".join(worker.queues)]
-    row += [",".join(worker.tasks), words.ago(worker.connected_at, now)]
-    if wide:
-        row += [worker.carrier, worker.session, f"{words.ago(worker.renewed_at, now)} ago"]
-    return row
-
-
-_TABLES: dict[str, tuple[Callable[[bool], list[str]], Callable[[Any, bool, datetime], list[str]]]] = {
-    "jobs": (_job_columns, _job_row),
-    "queues": (_queue_columns, _queue_row),
-    "workers": (_worker_columns, _worker_row),
-}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--attempt", type=click.IntRange(1), metavar="NUMBER", help="Of this delivery; else the last.")
 @click.option("--run", type=click.IntRange(0), metavar="NUMBER", help="Of this run; else the last.")
 @with_client
-def command(*, client: Client, job: str, follow: bool, attempt: int | None, run: int | None) -> None:  # noqa: D417
+def command(*, client: Client, job: str, follow: bool, attempt: int | None, run: int | None) -> None:
     """Print what the task wrote. JOB is an id, the beginning of one (8 digits or more), or a name.
 
     The numbers of attempts are those that `taskjob describe job` shows.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Wait until they have ended.")
 @click.option("--timeout", type=DURATION, metavar="DURATION", help="Longest wait.")
 @with_client
-def command(*, client: Client, jobs: tuple[str, ...], wait: bool, timeout: float | None) -> int:  # noqa: D417
+def command(*, client: Client, jobs: tuple[str, ...], wait: bool, timeout: float | None) -> int:
     """Run finished JOBS or dead letters again: the same jobs, counters from zero, history kept."""
     from taskjob.cli.names import find_jobs  # noqa: PLC0415
     from taskjob.cli.progress import tell_endings, wait_all  # noqa: PLC0415

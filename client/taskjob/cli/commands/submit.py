@@ -13,10 +13,12 @@ from taskjob.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from taskjob.client import Client
-    from taskjob.client.views import JobView
+    from taskjob.client.views import SubmittedJob
 
 
-@click.command()
+@click.command(
+    epilog="\b\ntaskjob submit demo value=123 --wait\ntaskjob submit media.resize --json @payload.json --queue images"
+)
 @click.argument("task")
 @click.argument("fields", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--json", "source", metavar="JSON|@FILE|-", help="The payload as JSON text, from a file, or from stdin.")
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--logs", is_flag=True, help="Print the log while waiting; implies --wait.")
 @click.option("--timeout", type=DURATION, metavar="DURATION", help="Longest wait.")
 @with_client
-def command(  # noqa: D417
+def command(
     *,
     client: Client,
     task: str,
@@ -52,10 +54,6 @@ def command(  # noqa: D417
 
     KEY=VALUE pairs make up the payload. A value that is JSON is taken as JSON (3, true, [1,2]), anything else as
     text; KEY:=TEXT takes it as text in any case.
-
-    \b
-    taskjob submit demo value=123 --wait
-    taskjob submit media.resize --json @payload.json --queue images
     """
     from taskjob.cli.filters import pairs  # noqa: PLC0415
     from taskjob.cli.payloads import payload_of  # noqa: PLC0415
@@ -76,7 +74,7 @@ def command(  # noqa: D417
     return _wait(client, job, logs=logs, timeout=timeout)
 
 
-def _wait(client: Client, job: JobView, *, logs: bool, timeout: float | None) -> int:
+def _wait(client: Client, job: SubmittedJob, *, logs: bool, timeout: float | None) -> int:
     from taskjob.cli import words  # noqa: PLC0415
     from taskjob.cli.follow import follow_log  # noqa: PLC0415
     from taskjob.cli.output import print_json  # noqa: PLC0415

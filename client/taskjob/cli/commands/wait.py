@@ -29,7 +29,7 @@ _CONDITIONS = ("completed", "failed", "cancelled", "finished")
 )
 @click.option("--timeout", type=DURATION, default=300.0, show_default="5m", metavar="DURATION", help="Longest wait.")
 @with_client
-def command(*, client: Client, jobs: tuple[str, ...], condition: str, timeout: float) -> int:  # noqa: D417
+def command(*, client: Client, jobs: tuple[str, ...], condition: str, timeout: float) -> int:
     """Wait until JOBS have reached a condition.
 
     Exit code 0: all have. 1: one ended in another way, so that it never will. 4: the time is over.

@@ -213,7 +213,9 @@ class Supervisor:
         self._console.say(f"reloaded in {time.monotonic() - began:.1f} s: {served}")
 
     def _say_does_not_load(self) -> None:
-        still = "the worker that runs goes on with the old code" if self._worker and self._worker.running else "no worker"
+        still = (
+            "the worker that runs goes on with the old code" if self._worker and self._worker.running else "no worker"
+        )
         self._console.say(f"{self._plan.source.shown} does not load (see above); {still}. Mend it and save.")
 
     # --------------------------------------------------------------------------------------- what to react to

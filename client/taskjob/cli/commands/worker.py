@@ -1,0 +1,55 @@
+"""`taskjob worker`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from taskjob.cli.components import component
+from taskjob.cli.durations import DURATION
+
+
+@click.command()
+@click.argument("modules", nargs=-1, metavar="MODULE|FILE...")
+@click.option(
+    "--gateway",
+    metavar="URL",
+    envvar="TASKJOB_GATEWAY",
+    default="tcp://127.0.0.1:8081",
+    show_default=True,
+    help="tcp, tls, http or https; else TASKJOB_GATEWAY.",
+)
+@click.option("--queue", "queues", multiple=True, default=("default",), show_default=True, help="Repeatable.")
+@click.option("--concurrency", type=click.IntRange(1, 1000), default=10, show_default=True, help="Jobs run at once.")
+@click.option("--name", default="", help="How people see it; else host and process id.")
+@click.option("-n", "--namespace", envvar="TASKJOB_NAMESPACE", help="Namespace; else that of the token.")
+@click.option("--token-file", metavar="FILE", envvar="TASKJOB_TOKEN_FILE", help="Read at each connection.")
+@click.option("--ca-file", metavar="FILE", help="Trust this authority for tls and https.")
+@click.option("--commands", "commands_file", metavar="FILE", help="TOML file of tasks that are programs.")
+@click.option("--drain-seconds", type=DURATION, default=30.0, show_default=True, help="Time to finish on SIGTERM.")
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65_535),
+    envvar="TASKJOB_WORKER_METRICS_PORT",
+    default=9091,
+    show_default=True,
+    help="/metrics and /healthz; 0: off.",
+)
+def command(*, modules: tuple[str, ...], commands_file: str | None, **options: Any) -> None:
+    """Run a worker for the tasks of MODULE or FILE.
+
+    SIGTERM (or Ctrl-C) drains it: running jobs may finish, the rest is handed back. A second one hurries.
+    """
+    worker = component("taskjob_worker", extra="worker")
+    settings = component("taskjob_worker.settings", extra="worker")
+    worker.launch(
+        settings.WorkerSettings(
+            modules=modules,
+            commands=settings.read_commands(commands_file) if commands_file else {},
+            token=os.environ.get("TASKJOB_TOKEN"),
+            log_level=os.environ.get("TASKJOB_LOG_LEVEL", "INFO").upper(),
+            **options,
+        )
+    )
