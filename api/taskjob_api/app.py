@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from taskjob.errors import InvalidError, NotFoundError, TaskJobError
 from taskjob_api.auth import OpenDoor, TokenDoor
@@ -22,7 +23,7 @@ from taskjob_api.problems import MethodNotAllowedError, encode_problem, problem_
 from taskjob_api.routers import actions, health, jobs, queues, stats, streams, workers
 from taskjob_api.routers.access import ApiState
 from taskjob_api.settings import ApiSettings
-from taskjob_api.submit_route import SubmitRoutes
+from taskjob_api.submit_route import SubmitRoutes, is_submit_path
 from taskjob_engine.artifacts.file import FileArtifactStore
 from taskjob_engine.engine import Engine
 from taskjob_engine.settings import EngineSettings
@@ -92,9 +93,19 @@ async def _on_error(request: Request, error: Exception) -> Response:
     known = _as_ours(error)
     request_id = request.scope["state"]["request_id"].decode("latin-1")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in problem_headers(known)}
-    if isinstance(error, HTTPException) and error.headers is not None:
-        headers |= {name.lower(): value for name, value in error.headers.items()}
+    if isinstance(known, MethodNotAllowedError):
+        headers["allow"] = ", ".join(sorted(_allowed_methods(request)))
     return Response(encode_problem(known, request_id), status_code=known.status, headers=headers)
+
+
+def _allowed_methods(request: Request) -> set[str]:
+    """Of every route of the path: several may share it, one of them raw."""
+    allowed = {"POST"} if is_submit_path(request.url.path) else set[str]()
+    for method in ("GET", "POST", "PUT", "PATCH"):
+        asked = {**request.scope, "method": method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            allowed.add(method)
+    return allowed
 
 
 def _as_ours(error: Exception) -> TaskJobError:

@@ -36,6 +36,10 @@ _PATH = re.compile(r"(?:/v1/namespaces/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?))?/
 _encode = msgspec.json.Encoder().encode
 
 
+def is_submit_path(path: str) -> bool:
+    return _PATH.match(path) is not None
+
+
 class _Batch(msgspec.Struct, forbid_unknown_fields=True):
     items: list[msgspec.Raw]
 

@@ -1,0 +1,72 @@
+"""An api in process: the real gate, routes, engine and memory store; only the socket is missing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from taskjob_api.app import create_app
+from taskjob_api.auth import OpenDoor, TokenDoor
+from taskjob_api.lifetime import Lifetime
+from taskjob_api.settings import ApiSettings
+from taskjob_engine.artifacts.file import FileArtifactStore
+from taskjob_engine.engine import Engine
+from taskjob_engine.settings import EngineSettings
+from taskjob_engine.stores.memory import MemoryStore
+
+
+class Api:
+    """A client of one running api, and what stands behind it."""
+
+    def __init__(self, client: httpx2.AsyncClient, engine: Engine, lifetime: Lifetime) -> None:
+        self.client = client
+        self.engine = engine
+        self.lifetime = lifetime
+
+    async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        return await self.client.request(method, path, **options)
+
+    async def submit(self, **document: Any) -> str:
+        answer = await self.client.post("/jobs", json={"task": "demo"} | document)
+        assert answer.status_code in {200, 201}, answer.text
+        return answer.json()["id"]
+
+    async def accepted(self) -> int:
+        stats = (await self.client.get("/v1/namespaces/default/stats")).json()
+        assert stats["conserved"]
+        return sum(queue["accepted"] for queue in stats["queues"])
+
+
+StartApi = Callable[..., Awaitable[Api]]
+
+
+@pytest.fixture
+async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
+    """Starts apis; settings by keyword, `tokens` for a door with tokens."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(*, tokens: Path | None = None, store: Any = None, headers: Any = None, **settings: Any) -> Api:
+            chosen = ApiSettings(**{"auth": "open", "store": "memory://"} | settings)
+            engine = Engine(store or MemoryStore(), FileArtifactStore(tmp_path / "artifacts"), EngineSettings())
+            await engine.start()
+            stack.push_async_callback(engine.stop)
+            lifetime = Lifetime()
+            lifetime.begin_serving()
+            door = OpenDoor() if tokens is None else TokenDoor(tokens, now=engine.now)
+            app = create_app(chosen, engine, door=door, lifetime=lifetime)
+            transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
+            client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers)
+            await stack.enter_async_context(client)
+            return Api(client, engine, lifetime)
+
+        yield start
+
+
+@pytest.fixture
+async def api(start_api: StartApi) -> Api:
+    return await start_api()
