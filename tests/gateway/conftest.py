@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import os
+import resource
 from pathlib import Path
 
 import httpx2
@@ -13,7 +13,7 @@ import uvicorn
 from taskjob.errors import InvalidError
 from taskjob.model import AttemptOutcome, new_job_id
 from taskjob.wire.codec import decode_to_worker, encode, encode_line
-from taskjob.wire.messages import Exchange, Failure, Held, Register, Resume, Settle, Update, Welcome
+from taskjob.wire.messages import Exchange, Failure, Held, ProcessIdentity, Register, Resume, Settle, Update, Welcome
 from taskjob_api.auth import EVERYBODY
 from taskjob_api.gateway.http import HttpGateway
 from taskjob_api.gateway.service import WorkerGateway
@@ -67,6 +67,7 @@ class House:
         self.holdoff_seconds = holdoff_seconds
         self.authenticator = Everybody()
         self.port = self.http_port = 0
+        self.writers = []
 
     async def start(self):
         self.engine = Engine(
@@ -84,9 +85,8 @@ class House:
             self.http, host="127.0.0.1", port=self.http_port, lifespan="off", log_level="critical", loop="asyncio"
         )
         self._uvicorn = uvicorn.Server(config)
-        self._uvicorn.install_signal_handlers = lambda: None
         self._serving = asyncio.create_task(self._uvicorn._serve())
-        while not self._uvicorn.started:
+        while not self._uvicorn.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
         self.http_port = self._uvicorn.servers[0].sockets[0].getsockname()[1]
 
@@ -100,6 +100,14 @@ class House:
     async def restart(self):
         await self.stop()
         await self.start()
+
+    async def hang_up(self):
+        """Close every connection that a test opened."""
+        for writer in self.writers:
+            writer.close()
+        for writer in self.writers:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     async def submit(self, *tasks, **fields):
         items = [submission(task, **fields) for task in tasks]
@@ -174,6 +182,7 @@ class TcpWorker(Worker):
     async def connect(self):
         self.close()
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.house.port, limit=2**24)
+        self.house.writers.append(self.writer)
         return self
 
     async def greet(self, message):
@@ -264,6 +273,13 @@ class HttpWorker(Worker):
         """HTTP has no connection to break."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def many_sockets():
+    """Both ends of a thousand connections live in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 8192)), hard))
+
+
 @pytest.fixture(params=["tcp", "http"])
 def carrier(request):
     return request.param
@@ -275,6 +291,7 @@ async def house(tmp_path, house_options):
         house = House(tmp_path, **house_options)
         await house.start()
         stack.push_async_callback(house.stop)
+        stack.push_async_callback(house.hang_up)
         yield house
 
 
@@ -306,12 +323,10 @@ def this_process():
     """How the process with this pid is told to the gateway."""
 
     def identity(pid):
-        from taskjob.wire.messages import ProcessIdentity
-
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return ProcessIdentity(
             host=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
-            pid_namespace=os.stat("/proc/self/ns/pid").st_ino,
+            pid_namespace=Path("/proc/self/ns/pid").stat().st_ino,
             pid=pid,
             started=int(stat[19]),
         )

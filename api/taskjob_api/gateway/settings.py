@@ -22,8 +22,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 4096
     """Further TCP connections are closed as soon as they come."""
 
-    max_strangers: int = 256
-    """Connections that have not yet proved who they are; further ones are closed as soon as they come."""
+    max_strangers: int = 1024
+    """Connections that have not yet proved who they are; beyond it the one that has waited longest is closed."""
 
     hello_seconds: float = 5.0
     """A connection that has not registered or resumed by then is closed."""
@@ -34,7 +34,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     max_frame_bytes: int = MAX_FRAME_BYTES
     """Longest message."""
 
-    max_hello_bytes: int = 1024 * 1024
+    max_hello_bytes: int = 512 * 1024
     """Longest message of a connection that has not yet proved who it is."""
 
     write_buffer_bytes: int = 1024 * 1024

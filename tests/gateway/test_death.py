@@ -1,0 +1,128 @@
+"""How soon a dead worker's jobs run again (G5)."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import msgspec
+import pytest
+
+from taskjob.wire.codec import encode_line
+from taskjob.wire.messages import Exchange, Register, Started
+from taskjob_engine.settings import EngineSettings
+
+WORKER = """
+import socket, sys
+register, exchange, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+s = socket.create_connection(("127.0.0.1", port))
+lines = s.makefile("rb")
+pid_start = open("/proc/self/stat").read().rpartition(")")[2].split()[19]
+import os
+register = register.replace('"pid":0', f'"pid":{os.getpid()}').replace('"started":0', f'"started":{pid_start}')
+s.sendall(register.encode())
+lines.readline()
+s.sendall(exchange.encode())
+for line in lines:
+    sys.stdout.write(line.decode())
+    sys.stdout.flush()
+"""
+
+
+@pytest.fixture
+def carrier():
+    return "tcp"
+
+
+@pytest.fixture
+def house_options():
+    return {"engine_settings": EngineSettings(maintenance_seconds=0.05), "holdoff_seconds": 0.3}
+
+
+@pytest.fixture
+def process(house, this_process):
+    """A worker in a process of its own that takes one job and then only waits."""
+    me = this_process(os.getpid())
+    identity = msgspec.structs.replace(me, pid=0, started=0)
+    register = Register(protocol=(1,), worker="victim", queues=("default",), tasks=("noop",), slots=1, process=identity)
+    started = []
+
+    async def start():
+        child = subprocess.Popen(  # noqa: ASYNC220 - a few milliseconds
+            [
+                sys.executable,
+                "-I",
+                "-c",
+                WORKER,
+                encode_line(register).decode(),
+                encode_line(Exchange(seq=1, want=1)).decode(),
+                str(house.port),
+            ],
+            stdout=subprocess.PIPE,
+        )
+        started.append(child)
+        while (await house.engine.stats("default")).queues[0].leased == 0:  # noqa: ASYNC110 - the child says nothing
+            await asyncio.sleep(0.01)
+        return child
+
+    yield start
+    for child in started:
+        child.kill()
+        child.wait()
+        child.stdout.close()
+
+
+async def test_a_killed_process_gives_its_jobs_back_within_a_second(house, hire, process):
+    [job] = await house.submit("noop")
+    child = await process()
+    heir = await hire()
+    await asyncio.sleep(0.4)  # the hold-off of a fresh engine
+    child.send_signal(signal.SIGKILL)
+    killed_at = time.monotonic()
+
+    [grant] = await heir.take(1)
+
+    assert grant.job == job
+    assert time.monotonic() - killed_at < 1.0
+    assert (await house.job(job)).deliveries == 2
+
+
+async def test_a_live_process_with_a_broken_connection_has_three_seconds(house, hire, this_process):
+    worker = await hire(process=this_process(os.getpid()))
+    [job] = await house.submit("noop")
+    [grant] = await worker.take(1)
+    await worker.call(worker.exchange(started=(Started(job=job, lease=grant.lease),)))
+    heir = await hire()
+    worker.cut()
+    cut_at = time.monotonic()
+
+    [again] = await heir.take(1)
+
+    assert again.job == job
+    assert 2.5 < time.monotonic() - cut_at < 5.0
+    assert (await house.job(job)).lost == 1
+
+
+class TestKeyed:
+    @pytest.fixture
+    def house_options(self):
+        settings = EngineSettings(session_ttl_seconds=2.0, reconnect_seconds=0.2, maintenance_seconds=0.05)
+        return {"engine_settings": settings, "holdoff_seconds": 0.3}
+
+    async def test_a_keyed_job_waits_for_the_full_ttl(self, house, hire):
+        worker = await hire()
+        [free] = await house.submit("noop")
+        [keyed] = await house.submit("noop", concurrency_key="customer-7")
+        grants = await worker.take(2)
+        renewed_at = time.monotonic()
+        await worker.call(worker.exchange(started=tuple(Started(job=g.job, lease=g.lease) for g in grants)))
+        heir = await hire()
+        worker.cut()
+
+        [first] = await heir.take(1)
+        [second] = await heir.take(1)
+
+        assert (first.job, second.job) == (free, keyed)
+        assert time.monotonic() - renewed_at >= 2.0

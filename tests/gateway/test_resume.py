@@ -1,0 +1,248 @@
+"""Connections break, replies are lost, api processes come and go: nothing is lost and nothing is charged."""
+
+import asyncio
+
+import pytest
+
+from taskjob.model import Phase
+from taskjob.wire.messages import Failure, GoAway, Held, Renew, Started, Update, Welcome
+from taskjob_engine.settings import EngineSettings
+from taskjob_engine.store import JobFilter
+
+
+async def leased(house):
+    return (await house.engine.stats("default")).queues[0].leased
+
+
+async def test_a_resumed_session_keeps_what_it_holds_and_releases_the_rest(house, hire):
+    worker = await hire()
+    await house.submit("noop", "noop")
+    kept, dropped = await worker.take(2)
+    worker.cut()
+
+    welcome = await worker.resume(holding=[Held(job=kept.job, lease=kept.lease)])
+
+    assert (type(welcome), welcome.epoch) == (Welcome, 2)
+    assert (await house.job(kept.job)).phase is Phase.ASSIGNED
+    assert (await house.job(dropped.job)).phase is Phase.QUEUED
+    assert (await worker.settle(kept)).verdicts == ()
+    worker.held.clear()
+    [again] = await worker.take(1)
+    assert again.job == dropped.job
+    job = await house.job(dropped.job)
+    assert (job.deliveries, job.attempts, job.lost, job.interruptions) == (2, 0, 0, 0)
+
+
+async def test_an_older_epoch_speaks_for_nobody(house, hire, carrier):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    if carrier == "tcp":
+        old_reader = worker.reader
+        worker.writer = None
+        await worker.resume()
+        last = await asyncio.wait_for(old_reader.readline(), 5)
+        assert b"Superseded" in last
+        assert await asyncio.wait_for(old_reader.readline(), 5) == b""
+    else:
+        old = worker.exchange(settle=(worker.completed(grant),))
+        await worker.resume()
+        answer = await worker.call(old)
+        assert (type(answer), answer.code, worker.status) == (Failure, "SessionGone", 404)
+    assert (await house.job(grant.job)).phase is Phase.ASSIGNED
+    assert (await worker.settle(grant)).verdicts == ()
+
+
+async def test_an_unknown_session_cannot_be_resumed(house, hire):
+    worker = await hire()
+    worker.welcome = Welcome(
+        **{f: getattr(worker.welcome, f) for f in worker.welcome.__struct_fields__} | {"session": "0" * 32}
+    )
+    answer = await worker.resume()
+    assert (type(answer), answer.code) == (Failure, "SessionGone")
+
+
+async def test_a_foreign_principal_cannot_take_over_a_session(house, hire):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    house.authenticator.principal = type(house.authenticator.principal)(
+        name="token:other", queues=(("*", "*"),), scopes=frozenset({"worker"})
+    )
+    answer = await worker.resume()
+    assert (type(answer), answer.code) == (Failure, "SessionGone")
+    assert (await house.job(grant.job)).phase is Phase.ASSIGNED
+
+
+async def test_sessions_survive_an_api_restart(house, hire):
+    worker = await hire()
+    await house.submit("noop", "noop")
+    first, second = await worker.take(2)
+    await worker.call(worker.exchange(started=(Started(job=first.job, lease=first.lease),)))
+    worker.cut()
+
+    await house.restart()
+
+    assert isinstance(await worker.resume(), Welcome)
+    assert (await worker.settle(first, second)).verdicts == ()
+    for grant in (first, second):
+        job = await house.job(grant.job)
+        assert (job.phase, job.deliveries, job.lost) == (Phase.COMPLETED, 1, 0)
+
+
+class TestHttp:
+    @pytest.fixture
+    def carrier(self):
+        return "http"
+
+    async def test_a_lost_reply_comes_again_with_the_same_grants(self, house, hire):
+        worker = await hire()
+        await house.submit("noop", "noop", "noop")
+        asked = worker.exchange(want=2)
+        first = await worker.call(asked)
+        again = await worker.call(asked)
+        assert len(first.jobs) == 2
+        assert {(g.job, g.lease) for g in again.jobs} == {(g.job, g.lease) for g in first.jobs}
+        assert await leased(house) == 2
+
+    async def test_a_repeated_settle_and_want_is_answered_alike(self, house, hire):
+        worker = await hire()
+        await house.submit("noop", "noop")
+        [grant] = await worker.take(1)
+        asked = worker.exchange(settle=(worker.completed(grant),), want=1)
+        first = await worker.call(asked)
+        again = await worker.call(asked)
+        assert first.verdicts == ()
+        assert [v.verdict for v in again.verdicts] == ["replayed"]
+        assert [g.lease for g in again.jobs] == [g.lease for g in first.jobs]
+
+    async def test_a_grant_the_worker_never_saw_is_released_uncharged(self, house, hire):
+        worker = await hire()
+        [job] = await house.submit("noop")
+        await worker.call(worker.exchange(want=1))
+        worker.held.clear()
+        await worker.call(worker.exchange())
+        seen = await house.job(job)
+        assert (seen.phase, seen.attempts, seen.lost, seen.interruptions) == (Phase.QUEUED, 0, 0, 0)
+
+    async def test_a_lower_seq_is_out_of_order(self, house, hire):
+        worker = await hire()
+        await worker.call(worker.exchange())
+        await worker.call(worker.exchange())
+        worker.seq = 0
+        answer = await worker.call(worker.exchange())
+        assert (answer.code, worker.status) == ("OutOfOrder", 409)
+
+    async def test_an_exchange_goes_on_after_a_restart_without_a_resume(self, house, hire):
+        worker = await hire()
+        await house.submit("noop", "noop")
+        [grant] = await worker.take(1)
+        await house.restart()
+        update = await worker.call(worker.exchange(settle=(worker.completed(grant),), want=1))
+        assert (update.verdicts, len(update.jobs)) == ((), 1)
+
+
+class TestTcp:
+    @pytest.fixture
+    def carrier(self):
+        return "tcp"
+
+    @pytest.fixture
+    def house_options(self):
+        return {"engine_settings": EngineSettings(reconnect_seconds=0.3, maintenance_seconds=0.05)}
+
+    async def test_grants_on_their_way_into_a_cut_connection_run_elsewhere(self, house, hire):
+        worker, other = await hire(), await hire()
+        await house.submit("noop")
+        worker.send(worker.exchange(want=1))
+        await asyncio.sleep(0.05)
+        worker.cut()
+        [grant] = await other.take(1)
+        job = await house.job(grant.job)
+        assert (job.attempts, job.lost, job.interruptions) == (0, 0, 0)
+
+    async def test_a_late_end_of_the_old_connection_does_not_lapse_the_resumed_session(self, house, hire):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        await worker.call(worker.exchange(started=(Started(job=grant.job, lease=grant.lease),)))
+        old, worker.writer = worker.writer, None
+        await worker.resume()
+        old.transport.abort()
+        await asyncio.sleep(0.8)
+        job = await house.job(grant.job)
+        assert (job.phase, job.lost, job.deliveries) == (Phase.RUNNING, 0, 1)
+        assert (await worker.settle(grant)).verdicts == ()
+
+    async def test_a_cut_connection_that_comes_back_in_time_loses_nothing(self, house, hire):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        worker.cut()
+        await asyncio.sleep(0.1)
+        await worker.resume()
+        await asyncio.sleep(0.5)
+        assert (await worker.settle(grant)).verdicts == ()
+        assert (await house.job(grant.job)).deliveries == 1
+
+    async def test_seq_grows_by_one(self, house, hire):
+        worker = await hire()
+        await worker.call(worker.exchange())
+        worker.seq += 5
+        answer = await worker.call(worker.exchange())
+        assert (answer.code, answer.detail) == ("OutOfOrder", "seq: expected 2, got 7")
+        assert await worker.recv() is None
+
+    async def test_a_second_register_is_out_of_order(self, house, hire):
+        worker = await hire()
+        answer = await worker.call(worker.hello)
+        assert answer.code == "OutOfOrder"
+
+    async def test_a_guardian_renews_from_beside_and_its_end_ends_nothing(self, house, hire):
+        worker, guardian = await hire(), house.worker("tcp")
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        renew = Renew(session=worker.welcome.session, epoch=worker.welcome.epoch)
+        assert (await guardian.greet(renew)).renewed
+        guardian.send(renew)
+        assert (await guardian.recv()).renewed
+        guardian.cut()
+        foreign = await house.worker("tcp").greet(Renew(session="0" * 32, epoch=1))
+        assert isinstance(foreign, Update)
+        assert not foreign.renewed
+        await asyncio.sleep(0.6)
+        assert (await worker.settle(grant)).verdicts == ()
+
+
+class TestRollout:
+    """Scenario 1: an api rollout closes 500 sockets."""
+
+    async def test_no_job_starts_twice_and_none_is_lost(self, house):
+        workers = [house.worker("tcp", slots=1) for _ in range(500)]
+        await asyncio.gather(*(worker.enter() for worker in workers))
+        await house.submit(*["noop"] * 500)
+        await asyncio.gather(*(worker.take(1) for worker in workers))
+        for worker in workers:
+            [grant] = worker.held.values()
+            worker.send(worker.exchange(started=(Started(job=grant.job, lease=grant.lease),)))
+
+        restarting = asyncio.create_task(house.restart())
+        ends = await asyncio.gather(*(drained(worker) for worker in workers))
+        assert all(isinstance(end, GoAway) and end.reason == "Stopping" for end in ends)
+        await restarting
+        assert all(isinstance(w, Welcome) for w in await asyncio.gather(*(worker.resume() for worker in workers)))
+
+        updates = await asyncio.gather(*(worker.settle(*worker.held.values()) for worker in workers))
+        assert all(update.verdicts == () for update in updates)
+        page = await house.engine.jobs(JobFilter(namespace="default"), limit=1000)
+        assert {(job.phase, job.deliveries, job.lost) for job in page.jobs} == {(Phase.COMPLETED, 1, 0)}
+        for worker in workers:
+            worker.close()
+
+
+async def drained(worker):
+    """The last message before the connection's end."""
+    last = None
+    while (message := await worker.recv()) is not None:
+        last = message
+    return last
