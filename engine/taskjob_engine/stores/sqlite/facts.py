@@ -25,7 +25,7 @@ _SCAN = "SELECT queue_id, state, COUNT(*) FROM job GROUP BY queue_id, state"
 _AHEAD = """
 SELECT COUNT(*) FROM (
     SELECT 1 FROM job INDEXED BY job_ready WHERE state = 'ready' AND queue_id = ?1 AND task_id IN (SELECT id FROM task)
-        AND (rank < ?2 OR (rank = ?2 AND pk < ?3)) LIMIT ?4
+        AND (rank < ?2 OR (rank = ?2 AND id < ?3)) LIMIT ?4
 )
 """
 _KEY_HOLDERS = """
@@ -92,7 +92,7 @@ def explain(connection: sqlite3.Connection, ref: JobRef, *, gauges: Gauges, now:
     job = reading.get(connection, [ref])[0]
     if job is None:
         return None
-    pk, queue_id, rank = connection.execute("SELECT pk, queue_id, rank FROM job WHERE id = ?", (job.id,)).fetchone()
+    queue_id, rank = connection.execute("SELECT queue_id, rank FROM job WHERE id = ?", (job.id,)).fetchone()
     queue = catalog.read_queue(connection, job.namespace, job.queue)
     if queue is None and job.queue == DEFAULT_QUEUE:
         queue = new_queue(job.namespace, job.queue, now=now)
@@ -101,7 +101,7 @@ def explain(connection: sqlite3.Connection, ref: JobRef, *, gauges: Gauges, now:
     capable = [session for session in serving if job.task in session.tasks]
     ahead = 0
     if job.phase is Phase.QUEUED:
-        ahead = int(connection.execute(_AHEAD, (queue_id, rank, pk, MOST_AHEAD)).fetchone()[0])
+        ahead = int(connection.execute(_AHEAD, (queue_id, rank, job.id, MOST_AHEAD)).fetchone()[0])
     return Explanation(
         job=job,
         queue=queue,

@@ -42,7 +42,7 @@ def type_of_mount(path: str, mounts: str) -> str:
     for line in mounts.splitlines():
         fields = line.split(" ")
         point = fields[1].encode().decode("unicode_escape")
-        inside = point == "/" or path == point or path.startswith(point + "/")
+        inside = point in {"/", path} or path.startswith(point + "/")
         # Of two mounts on one point the later one covers the earlier.
         if inside and len(point) >= best:
             best, found = len(point), fields[2]

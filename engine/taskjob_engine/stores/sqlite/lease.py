@@ -27,7 +27,7 @@ from taskjob_engine.stores.sqlite.transaction import Transaction
 _UNLIMITED = 2**62
 
 _OFFER = """json_array(
-    job.rank, job.pk, job.id, job.queue_id, job.task_id, job.payload, job.run, job.deliveries, job.attempts, job.lost,
+    job.rank, job.id, job.pk, job.queue_id, job.task_id, job.payload, job.run, job.deliveries, job.attempts, job.lost,
     job.retry, job.timeout_seconds, job.deadline_at, job.labels, job.ready_at, job.owner
 )"""
 _STREAMS = f"""
@@ -36,7 +36,7 @@ SELECT json_group_array(json((
         SELECT {_OFFER} AS offer FROM job
         WHERE state = 'ready' AND queue_id = stream.value ->> 0 AND task_id = stream.value ->> 1
             AND (deadline_at IS NULL OR deadline_at > ?2)
-        ORDER BY rank, pk LIMIT stream.value ->> 2
+        ORDER BY rank, id LIMIT ?3
     )
 )))
 FROM json_each(?1) AS stream
@@ -44,7 +44,7 @@ FROM json_each(?1) AS stream
 _AGAIN = f"""
 SELECT json_group_array(json(offer)) FROM (
     SELECT {_OFFER} AS offer FROM job
-    WHERE state = 'leased' AND session = ? AND lease_seq = ? ORDER BY rank, pk
+    WHERE state = 'leased' AND session = ? AND lease_seq = ? ORDER BY rank, id
 )
 """  # noqa: S608 - our own names
 _GRANT = """
@@ -56,11 +56,11 @@ WHERE pk IN (SELECT value FROM json_each(?1))
 
 
 class _Offer(msgspec.Struct, array_like=True, frozen=True, order=True):
-    """A job that may be granted; orders by (rank, pk)."""
+    """A job that may be granted; orders by (rank, id)."""
 
     rank: int
-    pk: int
     id: str
+    pk: int
     queue_id: int
     task_id: int
     payload: str | None
@@ -115,8 +115,8 @@ def _grant(
     streams = [stream for stream in _streams_of(tx, session, queues) if room[stream[0]] > 0 and tx.ready(stream) > 0]
     if not streams or item.n <= 0:
         return ()
-    wanted = [(*stream, min(item.n, room[stream[0]])) for stream in streams]
-    text = tx.connection.execute(_STREAMS, (json_text(wanted), tx.now)).fetchone()[0]
+    most = min(item.n, max(room[stream[0]] for stream in streams))
+    text = tx.connection.execute(_STREAMS, (json_text(streams), tx.now, most)).fetchone()[0]
     offers = _within_bytes(tx, _within_room(heapq.merge(*_streams.decode(text)), room, item.n), item.max_bytes)
     if not offers:
         return ()

@@ -1,4 +1,4 @@
-"""One process owns a store for as long as it lives: a lock file held by flock, which the kernel frees with the process."""
+"""One process owns a store for as long as it lives: a lock file held by flock, freed by the kernel with the process."""
 
 from __future__ import annotations
 

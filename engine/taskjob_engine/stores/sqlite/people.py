@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.state import JobState, State, phase_of
@@ -87,7 +88,13 @@ def _keep(tx: Transaction, loaded: Loaded, after: JobState | None) -> Changed:
     return _told("changed", permits.keep(tx, loaded, after))
 
 
-def _told(outcome: str, job: JobState, *, reason: str | None = None, run: int | None = None) -> Changed:
+def _told(
+    outcome: Literal["changed", "unchanged", "refused"],
+    job: JobState,
+    *,
+    reason: str | None = None,
+    run: int | None = None,
+) -> Changed:
     return Changed(
         outcome=outcome,
         phase=phase_of(job.state, job.reason, job.started_at),

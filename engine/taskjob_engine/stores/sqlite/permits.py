@@ -48,7 +48,8 @@ def hand_over(tx: Transaction, queue_id: int, key: str) -> None:
         return
     tx.flush_rows()
     waiters = tx.select(
-        "SELECT pk FROM job WHERE reason = 'Limited' AND queue_id = ? AND concurrency_key = ? ORDER BY rank, pk LIMIT ?",
+        "SELECT pk FROM job WHERE reason = 'Limited' AND queue_id = ? AND concurrency_key = ?"
+        " ORDER BY rank, id LIMIT ?",
         (queue_id, key, spare),
     )
     for waiter in tx.load_pks([row[0] for row in waiters]):

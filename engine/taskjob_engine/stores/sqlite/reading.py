@@ -32,10 +32,18 @@ SELECT json_array({COLUMNS}), queue.namespace, queue.name, task.name,
 FROM job CROSS JOIN queue ON queue.id = job.queue_id CROSS JOIN task ON task.id = job.task_id
 """  # noqa: S608 - our own names
 
+_BY_ID = _SELECT + "WHERE job.id IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
+_COUNT = """
+SELECT COUNT(*) FROM (
+    SELECT 1 FROM job CROSS JOIN queue ON queue.id = job.queue_id CROSS JOIN task ON task.id = job.task_id
+"""
+
 _ATTEMPTS = """
 SELECT run, number, worker, leased_at, started_at, finished_at, outcome, error, log_ref
 FROM attempt WHERE job_pk = ? ORDER BY run, number
 """
+
+_HAS_LABEL = "EXISTS (SELECT 1 FROM json_each(job.labels) AS label WHERE label.key = ? AND label.value = ?)"
 
 _row = msgspec.json.Decoder(StoredRow)
 
@@ -53,8 +61,7 @@ _CONDITIONS = {
 
 
 def jobs_by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Job]:
-    sql = f"{_SELECT} WHERE job.id IN (SELECT value FROM json_each(?))"
-    return {job.id: job for job in map(_view, connection.execute(sql, (json_text(ids),)).fetchall())}
+    return {job.id: job for job in map(_view, connection.execute(_BY_ID, (json_text(ids),)).fetchall())}
 
 
 def get(connection: sqlite3.Connection, refs: Sequence[JobRef]) -> list[Job | None]:
@@ -79,10 +86,7 @@ def page(connection: sqlite3.Connection, where: JobFilter, *, limit: int, cursor
 
 def count(connection: sqlite3.Connection, where: JobFilter, *, limit: int) -> int:
     conditions, values = _conditions(where)
-    sql = (
-        "SELECT COUNT(*) FROM (SELECT 1 FROM job CROSS JOIN queue ON queue.id = job.queue_id"
-        f" CROSS JOIN task ON task.id = job.task_id WHERE {' AND '.join(conditions)} LIMIT ?)"
-    )
+    sql = f"{_COUNT} WHERE {' AND '.join(conditions)} LIMIT ?)"
     return int(connection.execute(sql, (*values, limit)).fetchone()[0])
 
 
@@ -112,7 +116,8 @@ def attempts(connection: sqlite3.Connection, ref: JobRef) -> list[Attempt]:
 
 
 def _conditions(where: JobFilter) -> tuple[list[str], list[Any]]:
-    conditions, values = ["queue.namespace = ?"], [where.namespace]
+    conditions = ["queue.namespace = ?"]
+    values: list[Any] = [where.namespace]
     simple = (
         ("queue.name = ?", where.queue),
         ("task.name = ?", where.task),

@@ -17,8 +17,12 @@ CLOSED_KEPT = 60 * SECOND
 """A closed session is still shown for so long, and then forgotten once nothing of it stands."""
 
 _COLUMNS = SessionState.__struct_fields__
-_JSON = {"queues": "json(queues)", "tasks": "json(tasks)", "closed": "json(iif(closed, 'true', 'false'))"}
-SESSION_JSON = "json_object(" + ", ".join(f"'{name}', {_JSON.get(name, name)}" for name in _COLUMNS) + ")"
+_JSON = {
+    "queues": "json(session.queues)",
+    "tasks": "json(session.tasks)",
+    "closed": "json(iif(session.closed, 'true', 'false'))",
+}
+SESSION_JSON = "json_object(" + ", ".join(f"'{name}', {_JSON.get(name, f'session.{name}')}" for name in _COLUMNS) + ")"
 
 _rows = msgspec.json.Decoder(list[SessionState])
 
@@ -34,10 +38,9 @@ def read(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Sessio
 
 def select(connection: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> list[SessionState]:
     """Sessions under a condition of our own, by id."""
-    text = connection.execute(
-        f"SELECT json_group_array({SESSION_JSON}) FROM (SELECT * FROM session WHERE {condition} ORDER BY id)",  # noqa: S608 - our own names
-        values,
-    ).fetchone()[0]
+    found = f"(SELECT * FROM session WHERE {condition} ORDER BY id) AS session"  # noqa: S608 - our own names
+    sql = f"SELECT json_group_array({SESSION_JSON}) FROM {found}"  # noqa: S608 - our own names
+    text = connection.execute(sql, values).fetchone()[0]
     return _rows.decode(text)
 
 

@@ -73,7 +73,8 @@ class _Report:
         self._jobs: dict[str, Loaded] = {}
 
     def apply(self, item: Renewal) -> None:
-        named = {mark.job for mark in (*item.started, *item.progress)} | {job for job, _ in item.holding or ()}
+        named = {mark.job for mark in item.started} | {mark.job for mark in item.progress}
+        named |= {job for job, _ in item.holding or ()}
         if not named:
             return
         self._jobs = self._tx.load(sorted(named))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from taskjob.errors import InvalidError
 from taskjob.model import Micros
 from taskjob_engine.lifecycle import transitions
@@ -86,12 +88,18 @@ def _accept(tx: Transaction, item: Submission, fresh: _Fresh, *, create_queues: 
             detail=f"queue {item.queue} holds its limit of {limit} live jobs",
         )
     try:
+        _check_text(item)
         job = resolve(item, entry.queue.job_defaults, now=tx.now)
         payload = item.payload.decode()
-    except (InvalidError, UnicodeDecodeError) as error:
+    except (InvalidError, UnicodeError) as error:
         return Submitted(outcome="rejected", id=item.id, code="Invalid", detail=str(error))
     fresh.add(item, entry, transitions.accept(job, now=tx.now, aging_seconds=entry.queue.aging_seconds), payload)
     return Submitted(outcome="created", id=item.id)
+
+
+def _check_text(item: Submission) -> None:
+    """Text that is no Unicode (a lone surrogate) cannot be stored: `UnicodeEncodeError`."""
+    msgspec.json.encode((item.name, item.labels, item.concurrency_key, item.owner, item.trace_context))
 
 
 class _Known:

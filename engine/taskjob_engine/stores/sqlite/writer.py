@@ -8,6 +8,7 @@ pays for a stranger's bad row. A waiter that is cancelled leaves; its call is ca
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -76,9 +77,9 @@ class Writer:
         `UnavailableError` (not applied), or `OutcomeUnknownError`."""
         if self._stopping:
             raise UnavailableError("the store is closed")
-        call = _Call(apply, items, size, self._loop.create_future())
-        self._calls.put(call)
-        return await call.future
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._calls.put(_Call(apply, items, size, future))
+        return await future
 
     async def stop(self) -> None:
         """Carry out what was accepted, then end the thread."""
@@ -120,7 +121,7 @@ class Writer:
             return self._commit(batch)
         except _CommitBrokenError as broken:
             return [_Failed(_answer_of(broken))] * len(batch), []
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever a verb raises belongs to its caller
             self._roll_back()
             if is_environmental(error):
                 return [_Failed(unavailable(error))] * len(batch), []
@@ -163,11 +164,9 @@ class Writer:
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
-            try:
+            # A failed disk may refuse even this; the next BEGIN tells.
+            with contextlib.suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                # A failed disk may refuse even this; the next BEGIN tells.
-                pass
         self._books.rolled_back()
 
     # ---- on the event loop

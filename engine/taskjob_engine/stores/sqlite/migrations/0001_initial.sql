@@ -80,10 +80,10 @@ CREATE TABLE job (
     result_ref TEXT
 );
 CREATE UNIQUE INDEX job_id ON job (id);
-CREATE INDEX job_ready ON job (queue_id, task_id, rank, pk) WHERE state = 'ready';
+CREATE INDEX job_ready ON job (queue_id, task_id, rank, id) WHERE state = 'ready';
 CREATE INDEX job_oldest ON job (queue_id, ready_at) WHERE state = 'ready';
 CREATE INDEX job_leased ON job (session, pk) WHERE state = 'leased';
-CREATE INDEX job_limited ON job (queue_id, concurrency_key, rank, pk) WHERE reason = 'Limited';
+CREATE INDEX job_limited ON job (queue_id, concurrency_key, rank, id) WHERE reason = 'Limited';
 CREATE INDEX job_due ON job (due_at) WHERE state = 'waiting' AND due_at IS NOT NULL;
 CREATE INDEX job_deadline ON job (deadline_at) WHERE state IN ('waiting', 'ready') AND deadline_at IS NOT NULL;
 CREATE INDEX job_timeout ON job (timeout_at) WHERE timeout_at IS NOT NULL;
