@@ -165,7 +165,7 @@ def _limited_queue(facts: Explanation, queue: Queue, position: int) -> Answer | 
         return _answer(
             facts.job,
             Reason.QUEUE_LIMIT,
-            f"Queue {queue.name!r} runs {facts.running_in_queue} jobs, as many as its maxConcurrency allows.",
+            f"Queue {queue.name!r} runs {_count(facts.running_in_queue, 'job')}, as many as its maxConcurrency allows.",
             position=position,
             eta=_eta(facts, position),
             holders=facts.permit_holders,
@@ -176,7 +176,7 @@ def _limited_queue(facts: Explanation, queue: Queue, position: int) -> Answer | 
         return _answer(
             facts.job,
             Reason.RATE_LIMIT,
-            f"Queue {queue.name!r} may start {rate} jobs per second, and has.",
+            f"Queue {queue.name!r} may start {_count(rate, 'job')} per second, and has.",
             position=position,
             eta=facts.rate_retry_after_seconds + facts.ahead / rate,
             steps=(f"wait, or raise limits.ratePerSecond of queue {queue.name}",),
