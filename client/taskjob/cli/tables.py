@@ -31,7 +31,7 @@ def queue_table(queues: Sequence[QueueView], stats: Mapping[str, Any], *, wide: 
     """`stats` is the answer of `Client.stats`."""
     counts = {one["queue"]: one for one in stats["queues"]}
     columns = (*QUEUE_COLUMNS, *QUEUE_WIDE) if wide else QUEUE_COLUMNS
-    rows = []
+    rows: list[Sequence[str]] = []
     for queue in queues:
         told = counts.get(queue.name, {})
         row = (queue.name, queue.state, *(str(told.get(name, 0)) for name in _COUNTS), words.ago(queue.created_at, now))

@@ -1,0 +1,38 @@
+"""The tasks that the worker of `live_stack` knows."""
+
+import time
+
+from taskjob import Context, task
+
+
+@task
+def add(a: int, b: int, ctx: Context) -> int:
+    ctx.log("adding %d and %d", a, b)
+    return a + b
+
+
+@task(name="fail")
+def always_fails(message: str, ctx: Context) -> None:
+    ctx.log("about to fail: %s", message)
+    raise ValueError(message)
+
+
+@task
+async def nap(seconds: float, ctx: Context) -> str:
+    import asyncio
+
+    ctx.log("napping")
+    await asyncio.sleep(seconds)
+    return "rested"
+
+
+@task
+def large(size: int) -> str:
+    return "x" * size
+
+
+@task
+def say_slowly(lines: int, ctx: Context) -> None:
+    for number in range(lines):
+        ctx.log("line %d", number)
+        time.sleep(0.05)
