@@ -188,12 +188,17 @@ current: ContextVar[Current] = ContextVar("taskjob_current")
 class TaskLogHandler(logging.Handler):
     """Python logging inside a task goes to its attempt's log."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        line = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+        line.converter = time.gmtime
+        self.setFormatter(line)
+
     def emit(self, record: logging.LogRecord) -> None:
         place = current.get(None)
         if place is None or place.delivery is None:
             return
         try:
-            stamp = time.strftime("%H:%M:%S", time.gmtime(record.created))
-            place.delivery.log(f"{stamp} {record.levelname} {record.name}: {self.format(record)}\n")
+            place.delivery.log(self.format(record) + "\n")
         except Exception:  # noqa: BLE001 - as every logging handler: never break the task
             self.handleError(record)

@@ -97,14 +97,12 @@ def _reply(head: bytes, metrics: Metrics, healthy: Callable[[], str | None]) -> 
         return _http("200 OK", metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8")
     if path == b"/healthz":
         problem = healthy()
-        return (
-            _http("200 OK", b"ok\n") if problem is None else _http("503 Service Unavailable", f"{problem}\n".encode())
-        )
+        if problem is not None:
+            return _http("503 Service Unavailable", f"{problem}\n".encode())
+        return _http("200 OK", b"ok\n")
     return _http("404 Not Found", b"try /metrics or /healthz\n")
 
 
 def _http(status: str, body: bytes, kind: str = "text/plain; charset=utf-8") -> bytes:
-    return (
-        f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-        + body
-    )
+    lines = (f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}", "Connection: close", "", "")
+    return "\r\n".join(lines).encode() + body

@@ -295,7 +295,9 @@ class Supervisor:
 
     async def _until(self, reached: Any, seconds: float, cut_short: asyncio.Event | None = None) -> None:
         end = time.monotonic() + seconds
-        while not reached() and time.monotonic() < end and not (cut_short is not None and cut_short.is_set()):
+        while not reached() and time.monotonic() < end:
+            if cut_short is not None and cut_short.is_set():
+                return
             await asyncio.sleep(0.02)
 
     # ---- for tasks
