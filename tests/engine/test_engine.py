@@ -16,6 +16,7 @@ class Hand:
     def __init__(self):
         self.grants = []
         self.arrived = asyncio.Event()
+        self.told_nothing = asyncio.Event()
 
     def granted(self, grants):
         self.grants += grants
@@ -23,7 +24,7 @@ class Hand:
         return True
 
     def nothing(self):
-        pass
+        self.told_nothing.set()
 
     def refused(self, reason):
         raise AssertionError(reason)
@@ -37,12 +38,6 @@ def park(lab, session, want=10):
     return hand
 
 
-async def settled(lab):
-    """Let the calls under way end."""
-    for _ in range(20):
-        await asyncio.sleep(0)
-
-
 async def test_a_submit_reaches_a_waiting_session(lab):
     hand = park(lab, await lab.session())
     ref = await lab.submit()
@@ -54,7 +49,8 @@ async def test_a_submit_reaches_a_waiting_session(lab):
 async def test_the_lease_is_asked_for_right_behind_the_submit(lab, monkeypatch):
     """Both enter the store in one turn of the loop, so that one flush can carry them."""
     hand = park(lab, await lab.session())
-    await settled(lab)
+    async with asyncio.timeout(10):
+        await hand.told_nothing.wait()
     order, turn = [], 0
 
     def spy(name):
