@@ -53,7 +53,7 @@ class Product:
         """One worker process on the TCP gateway, connected when this yields."""
         worker = run("worker", str(TASKS), "--gateway", self.gateway, "--concurrency", str(concurrency), **environment)
         try:
-            self.until(lambda: len(self.http.get("/workers").json()["workers"]) > 0, 20)
+            self.until(lambda: len(self.http.get("/v1/namespaces/default/workers").json()["items"]) > 0, 20)
             yield worker
         finally:
             stop(worker)
@@ -67,7 +67,7 @@ class Product:
 
     def counts(self) -> dict[str, int]:
         totals: dict[str, int] = {}
-        for queue in self.http.get("/stats").json()["queues"]:
+        for queue in self.http.get("/v1/namespaces/default/stats").json()["queues"]:
             for name, value in queue.items():
                 if isinstance(value, int):
                     totals[name] = totals.get(name, 0) + value
@@ -88,7 +88,12 @@ class Product:
 def started(folder: Path) -> Iterator[Product]:
     rest, gateway = free_port(), free_port()
     process = run(
-        "api", "--store", f"sqlite:///{folder}/taskjob.db", "--port", str(rest), "--gateway-port", str(gateway)
+        "api",
+        "--open",
+        *("--store", f"sqlite:///{folder}/taskjob.db"),
+        *("--artifacts", f"{folder}/artifacts"),
+        *("--port", str(rest)),
+        *("--gateway-port", str(gateway)),
     )
     url = f"http://127.0.0.1:{rest}"
     http = httpx2.Client(base_url=url, timeout=60.0)

@@ -34,7 +34,7 @@ def measure(folder: Path) -> list[Row]:
                 time.sleep(2)
                 size = pss_megabytes(worker.pid)
                 processes = len(tree(worker.pid))
-            api.until(lambda: not [w for w in api.http.get("/workers").json()["workers"] if not w.get("closed")], 20)
+            api.until(lambda: not [w for w in api.http.get("/v1/namespaces/default/workers").json()["items"] if not w.get("closed")], 20)
     return [
         Row("idle worker PSS", "MB", size, target=40, better="lower", note=f"{processes} processes, metrics on"),
         Row("worker ready", "s", sorted(ready)[2], target=0.4, better="lower", note="exec → seen by GET /workers"),

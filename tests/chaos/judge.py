@@ -68,7 +68,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
             continue
         if job["phase"] not in accepted.expect:
             verdict.doubled.append(f"{accepted.id} ({accepted.kind}) ended {job['phase']}: {job.get('reason')}")
-        attempts = http.get(f"/jobs/{accepted.id}/attempts").json()["attempts"]
+        attempts = http.get(f"/jobs/{accepted.id}/attempts").json()["items"]
         _judge_attempts(verdict, accepted.id, job, attempts)
         _judge_executions(verdict, accepted.id, attempts, executions, hurt)
         _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)
@@ -128,7 +128,7 @@ def _judge_cancel(
 
 
 def _judge_ledger(verdict: Verdict, http: httpx2.Client, log: ClientLog) -> None:
-    stats = http.get("/stats").json()
+    stats = http.get("/v1/namespaces/default/stats").json()
     if not stats["conserved"]:
         verdict.broken.append(f"G7: {stats}")
     counted = sum(queue.get("accepted", 0) for queue in stats["queues"])

@@ -47,7 +47,14 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
     }
     api = Member(
         "api",
-        ["api", "--store", f"sqlite:///{folder}/taskjob.db", "--port", str(rest), "--gateway-port", str(gateway)],
+        [
+            "api",
+            "--open",
+            *("--store", f"sqlite:///{folder}/taskjob.db"),
+            *("--artifacts", f"{folder}/artifacts"),
+            *("--port", str(rest)),
+            *("--gateway-port", str(gateway)),
+        ],
         environment,
         folder / "api.log",
     )
@@ -80,7 +87,7 @@ async def until_idle(url: str, seconds: float) -> None:
     async with httpx2.AsyncClient(base_url=url, timeout=10.0) as http:
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx2.HTTPError):
-                queues = (await http.get("/stats")).json()["queues"]
+                queues = (await http.get("/v1/namespaces/default/stats")).json()["queues"]
                 if not any(q.get(state, 0) for q in queues for state in ("waiting", "ready", "leased")):
                     return
             await asyncio.sleep(0.2)
