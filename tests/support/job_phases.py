@@ -23,6 +23,7 @@ PRINCIPAL = "local"
 async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str, list[str]]:
     """Ids by phase: submitted, queued, assigned, running, retry_queued, completed, dead_letter, cancelled."""
     ids: dict[str, list[str]] = {}
+    task = f"leased.{new_job_id()[-12:]}"
     session = SessionRef(session=new_job_id(), epoch=1, principal=PRINCIPAL)
     await engine.open_session(
         SessionOpen(
@@ -31,7 +32,7 @@ async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str,
             worker="w-1",
             namespace=NAMESPACE,
             queues=("default",),
-            tasks=("leased",),
+            tasks=(task,),
             slots=8,
             carrier="tcp",
             ttl_seconds=600,
@@ -39,7 +40,7 @@ async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str,
     )
     for _ in range(copies):
         for phase in ("completed", "dead_letter", "retry_queued", "assigned", "running"):
-            ids.setdefault(phase, []).append(await _leased(engine, store, session, phase))
+            ids.setdefault(phase, []).append(await _leased(engine, store, session, task, phase))
         ids.setdefault("queued", []).append(await _submit(engine, "nobody"))
         ids.setdefault("submitted", []).append(await _submit(engine, "nobody", suspend=True))
         cancelled = await _submit(engine, "nobody")
@@ -54,9 +55,9 @@ async def _submit(engine: Engine, task: str, **fields: object) -> str:
     return verdict.id
 
 
-async def _leased(engine: Engine, store: JobStore, session: SessionRef, phase: str) -> str:
+async def _leased(engine: Engine, store: JobStore, session: SessionRef, task: str, phase: str) -> str:
     attempts = 1 if phase == "dead_letter" else 5
-    job = await _submit(engine, "leased", retry=RetryPolicy(max_attempts=attempts))
+    job = await _submit(engine, task, retry=RetryPolicy(max_attempts=attempts))
     [leased] = await store.lease([LeaseRequest(ref=session, n=1)])
     [grant] = leased.grants
     assert grant.job == job

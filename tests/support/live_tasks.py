@@ -1,5 +1,6 @@
 """The tasks that the worker of `live_stack` knows."""
 
+import asyncio
 import time
 
 from taskjob import Context, task
@@ -19,8 +20,6 @@ def always_fails(message: str, ctx: Context) -> None:
 
 @task
 async def nap(seconds: float, ctx: Context) -> str:
-    import asyncio
-
     ctx.log("napping")
     await asyncio.sleep(seconds)
     return "rested"
