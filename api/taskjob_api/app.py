@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -53,17 +54,27 @@ def create_app(
     worker: AsgiApp | None = None,
 ) -> Gate:
     """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`."""
-    rest = FastAPI(title="TaskJob", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    rest = _rest()
     rest.state.api = ApiState(engine=engine, lifetime=lifetime or Lifetime(), settings=settings)
-    for module in (jobs, streams, actions, queues, workers, stats):
-        rest.include_router(module.router, prefix="/v1/namespaces/{namespace}")
-    rest.include_router(jobs.alias)
-    rest.include_router(health.router)
-    rest.include_router(_description(rest))
+    rest.include_router(_description())
     rest.add_exception_handler(TaskJobError, _on_error)
     rest.add_exception_handler(RequestValidationError, _on_error)
     rest.add_exception_handler(HTTPException, _on_error)
     return Gate(rest=rest, submit=SubmitRoutes(engine, settings), worker=worker, door=door, settings=settings)
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI 3.1 description of REST, as `/openapi.json` serves it."""
+    return build_openapi(_rest())
+
+
+def _rest() -> FastAPI:
+    rest = FastAPI(title="TaskJob", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    for module in (jobs, streams, actions, queues, workers, stats):
+        rest.include_router(module.router, prefix="/v1/namespaces/{namespace}")
+    rest.include_router(jobs.alias)
+    rest.include_router(health.router)
+    return rest
 
 
 def _store(settings: ApiSettings) -> JobStore:
@@ -76,15 +87,15 @@ def _store(settings: ApiSettings) -> JobStore:
     return SQLiteStore(Path(settings.store.removeprefix("sqlite:///")), durability=settings.durability)
 
 
-def _description(rest: FastAPI) -> APIRouter:
+def _description() -> APIRouter:
     router = APIRouter()
-    built: dict[str, Any] = {}
+    text: list[bytes] = []
 
     @router.get("/openapi.json", include_in_schema=False)
-    async def openapi() -> dict[str, Any]:
-        if not built:
-            built.update(build_openapi(rest))
-        return built
+    async def openapi() -> Response:
+        if not text:
+            text.append(msgspec.json.encode(openapi_document()))
+        return Response(text[0], media_type="application/json")
 
     return router
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ RECHECK_SECONDS = 1.0
 """How often the file is looked at; a revocation acts within this."""
 
 _MAX_TOKEN_LENGTH = 512
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 
 
 class Caller(Principal, frozen=True, kw_only=True):
@@ -32,7 +34,8 @@ class Caller(Principal, frozen=True, kw_only=True):
 
     def require(self, scope: Scope, namespace: str) -> None:
         """Raise `NotFoundError` for a foreign namespace, `ForbiddenError` where the scope is missing."""
-        if ANY not in self.namespaces and namespace not in self.namespaces:
+        mine = namespace in self.namespaces or (ANY in self.namespaces and _NAMESPACE.match(namespace) is not None)
+        if not mine:
             raise NotFoundError(f"no namespace {namespace!r}, or not yours")
         if scope not in self.scopes and not (Scope.ADMIN in self.scopes and scope is not Scope.WORKER):
             raise ForbiddenError(

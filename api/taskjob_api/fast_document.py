@@ -43,7 +43,7 @@ class FastRetry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 class FastDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", kw_only=True):
     queue: QueueName = "default"
     task: TaskName | None = None
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = msgspec.Raw(b"{}")  # not `Raw | None`: msgspec refuses an object there
     name: ObjectName | None = None
     labels: Annotated[dict[Label, Label], Meta(max_length=32)] | None = None
     priority: Annotated[int, Meta(ge=-1000, le=1000)] | None = None
@@ -72,7 +72,7 @@ def read_fast(document: bytes | msgspec.Raw) -> tuple[FastDocument, str, bytes] 
     """The document, its task and its payload as one line of JSON; None where only the long way can tell."""
     try:
         read = _decode(document)
-        payload = b"{}" if read.payload is None else bytes(read.payload)
+        payload = bytes(read.payload)
         if not _is_plain(payload):
             return None
         task = read.task if read.task is not None else _decode_type(payload).type

@@ -17,7 +17,7 @@ from taskjob.spec import MAX_BATCH_ITEMS, MAX_INTEGER, JobDocument, QueueDocumen
 from taskjob_api import views
 from taskjob_api.gate import PUBLIC_PATHS
 from taskjob_api.problems import Problem
-from taskjob_api.routers.actions import ActionDocument
+from taskjob_api.routers.actions import ActionDocument, ContinueDocument
 from taskjob_api.routers.describe import JSON, reference
 from taskjob_api.routers.jobs import AmendDocument, RerunDocument
 from taskjob_api.routers.queues import PauseDocument
@@ -32,6 +32,7 @@ _DOCUMENTS: tuple[type[BaseModel], ...] = (
     AmendDocument,
     RerunDocument,
     ActionDocument,
+    ContinueDocument,
 )
 _VIEWS: tuple[type[msgspec.Struct], ...] = (
     views.JobView,
@@ -87,7 +88,17 @@ def _components() -> dict[str, Any]:
     _, documents = models_json_schema([(model, "validation") for model in _DOCUMENTS], ref_template=_REF)
     _, records = msgspec.json.schema_components(_VIEWS, ref_template="#/components/schemas/{name}")
     found: dict[str, Any] = {**documents["$defs"], **records}
-    found["JobDocument"]["properties"]["payload"] = _payload_schema()
+    job = found["JobDocument"]
+    task = job["properties"]["task"]["anyOf"][0]
+    job["properties"]["payload"] = _payload_schema()
+    job["anyOf"] = [
+        {"required": ["task"], "properties": {"task": task}},
+        {
+            "required": ["payload"],
+            "properties": {"payload": {"required": ["type"], "properties": {"type": task}, "type": "object"}},
+            "not": {"required": ["task"]},
+        },
+    ]
     found["JsonValue"] = _json_value_schema()
     return found
 
@@ -152,12 +163,12 @@ def _submit_operation(name: str, parameters: list[dict[str, Any]]) -> dict[str, 
 
 
 def _batch_operation(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
-    items = {"type": "array", "maxItems": MAX_BATCH_ITEMS, "items": reference(JobDocument)}
+    items = {"type": "array", "maxItems": MAX_BATCH_ITEMS, "items": {"anyOf": [reference(JobDocument), {}]}}
     schema = {"type": "object", "properties": {"items": items}, "required": ["items"], "additionalProperties": False}
     return {
         "tags": ["jobs"],
         "summary": "Submit up to 1,000 jobs",
-        "description": "A verdict for each item, in order; one bad item spoils no other.",
+        "description": "Items are job documents. A verdict for each, in order; one bad item spoils no other.",
         "operationId": name,
         "parameters": parameters,
         "requestBody": _body(schema),
@@ -180,7 +191,7 @@ def _describe_errors(path: str, method: str, operation: dict[str, Any]) -> None:
     problems = dict(_ALWAYS)
     if path not in PUBLIC_PATHS:
         problems |= _WITH_CALLER | _WITH_INPUT
-        operation["security"] = [{"token": []}, {}]
+        operation["security"] = [{"token": []}]
     if method in {"post", "put", "patch"}:
         problems |= _WITH_BODY | _WITH_STATE | _SHED
     if path.endswith("/result"):

@@ -32,7 +32,7 @@ from taskjob_engine.store import Submission, Submitted
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PATH = re.compile(r"(?:/v1/namespaces/([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?))?/jobs(/batch)?\Z")
+_PATH = re.compile(r"(?:/v1/namespaces/([^/]+))?/jobs(/batch)?\Z")
 _encode = msgspec.json.Encoder().encode
 
 

@@ -93,20 +93,28 @@ def answer(view: Any, *, status: int = 200, headers: dict[str, str] | None = Non
 
 async def body_of(request: Request, model: type[Model], *, optional: bool = False) -> Model:
     """The body as a strict document; without one, where that is allowed, the empty document."""
-    seconds = api_state(request).settings.request_seconds
-    body = await read_body(request.scope, request.receive, limit=MAX_BODY_BYTES, seconds=seconds)
+    return read_model(model, await json_of(request, optional=optional))
+
+
+async def json_of(request: Request, *, optional: bool = False) -> Any:
+    """The JSON of the body; `{}` for an empty body, where that is allowed."""
+    body = await _body(request)
     if not body and optional:
-        return read_model(model, {})
+        return {}
     require_json(request.scope)
-    return read_model(model, decode_json(body))
+    return decode_json(body)
 
 
 async def refuse_body(request: Request) -> None:
     """For a route that takes none; an empty object is let pass, for clients that always send one."""
-    seconds = api_state(request).settings.request_seconds
-    body = await read_body(request.scope, request.receive, limit=MAX_BODY_BYTES, seconds=seconds)
+    body = await _body(request)
     if body and decode_json(body) != {}:
         raise InvalidError("this call takes no body", hint="leave it out")
+
+
+async def _body(request: Request) -> bytes:
+    seconds = api_state(request).settings.request_seconds
+    return await read_body(request.scope, request.receive, limit=MAX_BODY_BYTES, seconds=seconds)
 
 
 def _refuse_repeated_parameters(request: Request) -> None:

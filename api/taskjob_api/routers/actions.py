@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from taskjob.errors import InvalidError
+from taskjob.spec import read_model
 from taskjob.spec.strict import StrictModel
-from taskjob_api.routers.access import ControlNamespace, NoParameters, TheEngine, answer, body_of
+from taskjob_api.routers.access import ControlNamespace, NoParameters, TheEngine, answer, json_of
 from taskjob_api.routers.describe import answers, takes
 from taskjob_api.routers.filters import JobSelector, job_filter
 from taskjob_api.views import ActionResult
@@ -23,28 +23,29 @@ ACTION_SECONDS = 15.0
 
 
 class ActionDocument(StrictModel):
-    """Either an action with its filter, or the token of a preview (or of an action that did not finish)."""
+    """What to do with which jobs."""
 
-    action: Literal["cancel", "rerun", "purge"] | None = None
+    action: Literal["cancel", "rerun", "purge"]
     filter: JobSelector | None = None
     preview: bool = False
     """Count what would change, and change nothing."""
 
-    token: Annotated[str, Field(min_length=1, max_length=8000)] | None = None
+
+class ContinueDocument(StrictModel):
+    """The token of a preview, to act on exactly what it counted, or of an action that did not finish."""
+
+    token: Annotated[str, Field(min_length=1, max_length=8000)]
 
 
-@router.post("/jobs/actions", responses=answers(ActionResult), openapi_extra=takes(ActionDocument))
+@router.post("/jobs/actions", responses=answers(ActionResult), openapi_extra=takes(ActionDocument, ContinueDocument))
 async def act_on_jobs(
     request: Request, engine: TheEngine, namespace: ControlNamespace, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """Cancel live jobs, or rerun or purge finished ones (dead letters unless the filter names phases)."""
-    document = await body_of(request, ActionDocument)
-    if document.token is not None:
-        if document.action is not None or document.filter is not None or document.preview:
-            raise InvalidError("a token already says what to do", field="/token", hint="send the token alone")
-        return answer(await _run(engine, namespace, document.token))
-    if document.action is None:
-        raise InvalidError("action is required", field="/action", hint="cancel, rerun or purge; or send a token")
+    raw = await json_of(request)
+    if isinstance(raw, dict) and "token" in raw:
+        return answer(await _run(engine, namespace, read_model(ContinueDocument, raw).token))
+    document = read_model(ActionDocument, raw)
     meant = await engine.preview(job_filter(namespace, document.filter or JobSelector()), BulkAction(document.action))
     if document.preview:
         found = ActionResult(

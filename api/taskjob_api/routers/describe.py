@@ -11,8 +11,10 @@ def answers(view: type, description: str = "Success", *, status: int = 200) -> d
     return {status: {"description": description, "content": {JSON: {"schema": reference(view)}}}}
 
 
-def takes(document: type, *, required: bool = True) -> dict[str, Any]:
-    return {"requestBody": {"required": required, "content": {JSON: {"schema": reference(document)}}}}
+def takes(*documents: type, required: bool = True) -> dict[str, Any]:
+    one, *others = [reference(document) for document in documents]
+    schema = {"oneOf": [one, *others]} if others else one
+    return {"requestBody": {"required": required, "content": {JSON: {"schema": schema}}}}
 
 
 def reference(kind: type) -> dict[str, str]:

@@ -8,20 +8,15 @@ from pydantic import ConfigDict, Field
 
 from taskjob.errors import InvalidError
 from taskjob.model import Phase, parse_time
-from taskjob.spec import read_model
-from taskjob.spec.strict import LabelName, LabelValue, ObjectName, QueueName, StrictModel, TaskName, Time
+from taskjob.spec.strict import ObjectName, QueueName, StrictModel, TaskName, Time
 from taskjob_engine.store import JobFilter
 
 _PHASE = "|".join(phase.value for phase in Phase)
 
 Phases = Annotated[str, Field(pattern=rf"^({_PHASE})(,({_PHASE}))*$", max_length=200)]
-LabelSelector = Annotated[
-    str,
-    Field(
-        max_length=2000,
-        pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*=[-A-Za-z0-9_.]*(,[A-Za-z0-9][-A-Za-z0-9_./]*=[-A-Za-z0-9_.]*)*$",
-    ),
-]
+_WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL = f"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_WORD}=({_WORD})?"
+LabelSelector = Annotated[str, Field(max_length=2000, pattern=f"^{_LABEL}(,{_LABEL})*$")]
 
 
 class JobSelector(StrictModel):
@@ -38,12 +33,8 @@ class JobSelector(StrictModel):
     created_before: Time | None = None
 
 
-class _Labels(StrictModel):
-    label: dict[LabelName, LabelValue]
-
-
 def job_filter(namespace: str, selector: JobSelector) -> JobFilter:
-    """Raises `InvalidError` for a label that cannot be one."""
+    """Raises `InvalidError` for a label that is given twice."""
     return JobFilter(
         namespace=namespace,
         queue=selector.queue,
@@ -61,7 +52,7 @@ def _labels(selector: str) -> dict[str, str]:
     labels = {key: value for key, _, value in pairs}
     if len(labels) < len(pairs):
         raise InvalidError("a label is given twice", field="label", hint="a job has one value per label")
-    return dict(read_model(_Labels, {"label": labels}).label)
+    return labels
 
 
 def _time(text: str | None) -> int | None:

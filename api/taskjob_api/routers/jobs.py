@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from taskjob.errors import ConflictError, InvalidError
+from taskjob.errors import ConflictError
 from taskjob.model import Job, Phase, new_job_id
 from taskjob.spec.strict import Key, Priority, Retention, StrictModel
 from taskjob_api.job_documents import check_key
@@ -91,10 +91,6 @@ async def get_job(
 async def amend_job(request: Request, engine: TheEngine, namespace: ControlNamespace, job_id: JobId) -> Response:
     """Change priority, suspend or retention; everything else of a job is immutable."""
     change = await body_of(request, AmendDocument)
-    if change == AmendDocument():
-        raise InvalidError(
-            "nothing to change", hint="priority, suspend, ttlSecondsAfterFinished, ttlSecondsAfterFailed"
-        )
     ref = JobRef(namespace=namespace, id=job_id)
     amendment = Amendment(
         ref=ref,

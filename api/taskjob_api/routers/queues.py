@@ -12,8 +12,7 @@ from taskjob.model import JobDefaults, Queue, QueueLimits, parse_time
 from taskjob.spec import QueueDocument, read_queue_document, refuse_later_fields
 from taskjob.spec.strict import StrictModel, Time
 from taskjob.spec.taskqueue import JobDefaultsSpec, LimitsSpec
-from taskjob_api.http import MAX_BODY_BYTES, read_body, require_json
-from taskjob_api.job_documents import decode_json, retry_policy
+from taskjob_api.job_documents import retry_policy
 from taskjob_api.routers.access import (
     AdminNamespace,
     ControlNamespace,
@@ -21,9 +20,9 @@ from taskjob_api.routers.access import (
     ReadNamespace,
     TheEngine,
     answer,
-    api_state,
     body_of,
     caller_of,
+    json_of,
     refuse_body,
 )
 from taskjob_api.routers.describe import answers, takes
@@ -59,10 +58,7 @@ async def put_queue(
     request: Request, engine: TheEngine, namespace: AdminNamespace, queue: QueueNameInPath, _: Nothing
 ) -> Response:
     """Create a queue or replace its document: what is left out goes back to its default. A person's pause stays."""
-    seconds = api_state(request).settings.request_seconds
-    require_json(request.scope)
-    body = await read_body(request.scope, request.receive, limit=MAX_BODY_BYTES, seconds=seconds)
-    raw = decode_json(body)
+    raw = await json_of(request)
     refuse_later_fields("TaskQueue", raw, "")
     document = read_queue_document(raw)
     change = QueueChange(

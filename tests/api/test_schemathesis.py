@@ -1,0 +1,182 @@
+"""The whole REST surface against its own OpenAPI: all checks, a job in every phase, with and without a token."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import hypothesis
+import job_phases
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from taskjob_api.app import openapi_document
+from taskjob_api.server import RunningApi, running
+from taskjob_api.settings import ApiSettings
+from taskjob_api.tokens import Scope, create_token
+
+# schemathesis draws from `random` inside its strategies.
+pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
+
+EXAMPLES = 100
+SETTINGS = hypothesis.settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+SCHEMA = schemathesis.openapi.from_dict(openapi_document())
+OPERATIONS = {
+    f"{operation.method.upper()} {operation.path}": operation
+    for operation in (result.ok() for result in SCHEMA.get_all_operations())
+}
+
+
+class Server:
+    """A real api in its own thread and loop, over a real socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tokens = folder / "tokens.json"
+        self.token, _ = create_token(
+            self.tokens,
+            scopes=[scope for scope in Scope if scope is not Scope.WORKER],
+            now=0,
+            namespaces=["default"],
+        )
+        self.settings = ApiSettings(
+            store="memory://",
+            artifacts=str(folder / "artifacts"),
+            port=0,
+            gateway_port=0,
+            tokens_file=str(self.tokens),
+            drain_seconds=1,
+        )
+        self.reached: Counter[str] = Counter()
+        self.jobs: dict[str, list[str]] = {}
+        self.url = ""
+        self._api: RunningApi | None = None
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with running(self.settings) as api:
+            self._api, self.url = api, api.addresses.rest
+            self._ready.set()
+            await self._stop.wait()
+
+    def seed(self) -> None:
+        """Fresh jobs in every phase, so that no operation depends on what another one did."""
+        seeding = job_phases.seed(self._api.engine, self._api.engine._store, copies=2)
+        self.jobs = asyncio.run_coroutine_threadsafe(seeding, self._loop).result(20)
+
+    def some_job(self, *, finished: bool) -> st.SearchStrategy[str]:
+        phases = ("completed", "dead_letter", "cancelled") if finished else tuple(self.jobs)
+        return st.sampled_from([job for phase in phases for job in self.jobs[phase]])
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("api")) as started:
+        yield started
+
+
+def aim(case: Any, data: st.DataObject, server: Server) -> None:
+    """Most calls name what exists: random ids only ever show the 404. Who would wait, waits for a finished job."""
+    query = case.query if isinstance(case.query, dict) else {}
+    waits = case.path.endswith("/events") or "wait" in query or "follow" in query
+    aims = {
+        "namespace": st.just("default"),
+        "job_id": server.some_job(finished=waits),
+        "queue": st.just("default"),
+    }
+    if case.path_parameters and data.draw(st.integers(0, 3)):
+        for name in case.path_parameters:
+            case.path_parameters[name] = data.draw(aims[name])
+    keep_rules_beyond_schemas(case, query)
+
+
+def keep_rules_beyond_schemas(case: Any, query: dict[str, Any]) -> None:
+    """What a schema cannot say: cursors and tokens come from the server, a key has one value, a pause ends later,
+    an action's phases fit it, and JSON has 32 levels and no duplicate labels."""
+    query.pop("cursor", None)
+    if isinstance(case.body, dict):
+        if case.headers and case.body.get("idempotencyKey") is not None:
+            case.headers.pop("Idempotency-Key", None)
+        for name in ("until", "token"):
+            case.body.pop(name, None)
+        if isinstance(case.body.get("filter"), dict):
+            case.body["filter"].pop("phase", None)
+        if case.path.endswith("/actions"):
+            case.body.setdefault("action", "cancel")
+
+
+def call(server: Server, label: str, case: Any, *, token: bool) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"} if token else None
+    response = case.call(base_url=server.url, headers=headers, timeout=10)
+    if response.status_code < 300:
+        server.reached[label] += 1
+    case.validate_response(response, headers=headers)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_operation_with_a_token(server, label, mode):
+    operation = OPERATIONS[label]
+    if mode is GenerationMode.NEGATIVE and not takes_input(operation):
+        pytest.skip("takes no input that could be wrong")
+    server.seed()
+
+    @SETTINGS
+    @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
+    def explore(case, data):
+        if mode is GenerationMode.POSITIVE:
+            aim(case, data, server)
+        call(server, label, case, token=True)
+
+    explore()
+    if mode is GenerationMode.POSITIVE:
+        assert server.reached[label] > 0
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_operation_without_a_token(server, label):
+    operation = OPERATIONS[label]
+    public = not operation.definition.raw.get("security")
+
+    @SETTINGS
+    @given(case=operation.as_strategy())
+    def explore(case):
+        response = case.call(base_url=server.url, timeout=10)
+        case.validate_response(response)
+        assert (response.status_code == 200) if public else (response.status_code == 401)
+
+    explore()
+
+
+def takes_input(operation: Any) -> bool:
+    return bool(
+        list(operation.path_parameters) + list(operation.query) + list(operation.headers) + list(operation.body)
+    )
