@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from taskjob.errors import InvalidError
+from taskjob.errors import InvalidError, UnauthenticatedError
 from taskjob.model import AttemptOutcome, new_job_id
 from taskjob.wire.codec import decode_to_worker, encode, encode_line
 from taskjob.wire.messages import Exchange, Failure, Held, ProcessIdentity, Register, Resume, Settle, Update, Welcome
@@ -31,13 +31,16 @@ PATIENCE = 10.0
 
 
 class Everybody:
-    """Lets everybody in, as a `principal` that a test may change; a token that is shown must be `good`."""
+    """Lets everybody in, as a `principal` that a test may change, or nobody."""
 
     def __init__(self):
         self.principal = EVERYBODY
+        self.refuse = False
 
     async def authenticate(self, token, *, peer_is_loopback):
         assert peer_is_loopback
+        if self.refuse:
+            raise UnauthenticatedError("unknown or revoked token")
         return self.principal
 
 
@@ -177,11 +180,12 @@ class Worker:
 
 
 class TcpWorker(Worker):
-    reader = writer = None
+    reader = writer = ssl = None
 
     async def connect(self):
         self.close()
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.house.port, limit=2**24)
+        host = "localhost" if self.ssl else "127.0.0.1"
+        self.reader, self.writer = await asyncio.open_connection(host, self.house.port, limit=2**24, ssl=self.ssl)
         self.house.writers.append(self.writer)
         return self
 

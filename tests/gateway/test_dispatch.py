@@ -1,0 +1,126 @@
+"""The dispatcher against a store that fails, forgets its wake-ups, or holds work back."""
+
+import asyncio
+
+import pytest
+
+from taskjob.errors import OutcomeUnknownError, UnavailableError
+from taskjob.model import QueueLimits, new_job_id
+from taskjob.wire.messages import GoAway
+from taskjob_engine.settings import EngineSettings
+from taskjob_engine.store import QueueChange, Submission
+from taskjob_engine.stores.memory import MemoryStore
+
+
+class FaultyStore(MemoryStore):
+    """Raises `fault` instead of (or, `after`, behind) the next lease calls; `deaf` keeps its wake-ups to itself."""
+
+    fault = None
+    after = False
+    deaf = False
+
+    async def lease(self, items):
+        if self.fault is None:
+            return await super().lease(items)
+        if self.after:
+            answers = await super().lease(items)
+            if not any(answer.grants for answer in answers):
+                return answers
+        fault, self.fault = self.fault, None
+        raise fault
+
+    def watch(self, watcher):
+        return super().watch(lambda hints: None if self.deaf else watcher(hints))
+
+
+@pytest.fixture
+def house_options():
+    return {"store": FaultyStore(), "engine_settings": EngineSettings(maintenance_seconds=0.1)}
+
+
+async def test_a_wait_survives_a_store_that_could_not_lease(house, hire):
+    worker = await hire()
+    house.store.fault = UnavailableError("busy")
+    await house.submit("noop")
+    assert len(await worker.take(1)) == 1
+
+
+async def test_lost_wake_ups_are_made_good_by_the_poll(house, hire):
+    worker = await hire()
+    taking = asyncio.create_task(worker.take(2))
+    await asyncio.sleep(0.1)
+    house.store.deaf = True
+    # Behind the façade's back: nobody anticipates these.
+    await house.store.submit([make() for _ in range(2)], create_queues=True)
+    assert len(await taking) == 2
+
+
+def make():
+    return Submission(id=new_job_id(), namespace="default", queue="default", task="noop")
+
+
+async def test_a_rate_limit_is_waited_for(house, hire):
+    worker = await hire()
+    await house.engine.put_queue(
+        QueueChange(namespace="default", name="default", limits=QueueLimits(rate_per_second=5))
+    )
+    await house.submit(*["noop"] * 8)
+    started = asyncio.get_running_loop().time()
+    assert len(await worker.take(8)) == 8
+    assert asyncio.get_running_loop().time() - started >= 0.5
+
+
+async def test_many_wake_ups_while_a_call_is_under_way_are_not_lost(house, hire):
+    worker = await hire()
+    taking = asyncio.create_task(worker.take(300))
+    for _ in range(300):
+        await house.submit("noop")
+    assert len({grant.job for grant in await taking}) == 300
+
+
+async def test_sessions_that_know_other_tasks_do_not_stand_in_the_way(house, hire):
+    others = [await hire(tasks=("other",)) for _ in range(3)]
+    waiting = [asyncio.create_task(other.take(1)) for other in others]
+    worker = await hire(tasks=("noop", "other"))
+    await asyncio.sleep(0.05)
+    await house.submit(*["noop"] * 5, *["other"] * 3)
+    assert {grant.task for grant in await worker.take(5)} <= {"noop", "other"}
+    await house.submit(*["other"] * 5)
+    assert [len(await task) for task in waiting] == [1, 1, 1]
+
+
+class TestTcp:
+    @pytest.fixture
+    def carrier(self):
+        return "tcp"
+
+    async def test_leases_of_unknown_fate_are_settled_by_a_resume(self, house, hire):
+        worker = await hire()
+        house.store.after = True
+        house.store.fault = OutcomeUnknownError("the connection broke during COMMIT")
+        [job] = await house.submit("noop")
+        worker.send(worker.exchange(want=1))
+        while not isinstance(message := await worker.recv(), GoAway):
+            pass
+        assert message.reason == "Unavailable"
+        await worker.resume()
+        [grant] = await worker.take(1)
+        assert (grant.job, (await house.job(job)).deliveries) == (job, 2)
+
+
+class TestHttp:
+    @pytest.fixture
+    def carrier(self):
+        return "http"
+
+    async def test_leases_of_unknown_fate_come_again_with_the_same_seq(self, house, hire):
+        worker = await hire()
+        house.store.after = True
+        house.store.fault = OutcomeUnknownError("the connection broke during COMMIT")
+        [job] = await house.submit("noop")
+        asked = worker.exchange(want=1)
+        first = await worker.call(asked)
+        assert (first.code, worker.status) == ("Unavailable", 503)
+        again = await worker.call(asked)
+        assert [grant.job for grant in again.jobs] == [job]
+        assert (await house.job(job)).deliveries == 1

@@ -1,0 +1,120 @@
+"""What the HTTP carrier says to requests that are no worker's, and how a poll ends."""
+
+import asyncio
+
+import httpx2
+import msgspec
+import pytest
+
+from taskjob.wire.codec import decode_to_worker, encode
+from taskjob.wire.messages import Failure, GoAway
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture
+def carrier():
+    return "http"
+
+
+@pytest.fixture
+async def client(house):
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{house.http_port}", timeout=10) as client:
+        yield client
+
+
+async def chunks():
+    for _ in range(9):
+        yield b" " * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        ({"method": "GET"}, 405, "BadFrame"),
+        ({"method": "PUT", "content": b"{}", "headers": JSON}, 405, "BadFrame"),
+        ({"content": b'{"type":"bye"}', "headers": {"content-type": "text/plain"}}, 400, "BadFrame"),
+        ({"content": b'{"type":"bye"}', "headers": JSON | {"origin": "http://evil.example"}}, 403, "Forbidden"),
+        ({"content": b"{}", "headers": JSON}, 400, "BadFrame"),
+        ({"content": b"", "headers": JSON}, 400, "BadFrame"),
+        ({"content": b'{"type":"update"}', "headers": JSON}, 400, "BadFrame"),
+        ({"content": b'{"type":"bye"}', "headers": JSON | {"authorization": "Basic eA=="}}, 401, "Unauthenticated"),
+        ({"content": b" " * (9 * 1024 * 1024), "headers": JSON}, 413, "TooLarge"),
+        ({"content": chunks, "headers": JSON}, 413, "TooLarge"),
+    ],
+)
+async def test_requests_that_are_refused(client, request_, status, code):
+    if callable(request_.get("content")):
+        request_ = request_ | {"content": request_["content"]()}
+    response = await client.request(**({"method": "POST", "url": "/worker/v1/exchange"} | request_))
+    answer = decode_to_worker(response.content)
+    assert (response.status_code, type(answer), answer.code) == (status, Failure, code)
+
+
+async def test_a_client_that_goes_away_waits_no_more(house, hire):
+    worker, other = await hire(), await hire()
+    with pytest.raises(httpx2.TimeoutException):
+        await worker.client.post(
+            f"http://127.0.0.1:{house.http_port}/worker/v1/exchange",
+            content=encode(worker.exchange(want=1, wait_seconds=30.0)),
+            headers=JSON,
+            timeout=0.2,
+        )
+    await asyncio.sleep(0.1)
+    [job] = await house.submit("noop")
+    [grant] = await other.take(1)
+    assert (grant.job, (await house.job(job)).deliveries) == (job, 1)
+
+
+async def test_a_poll_ends_with_its_time(house, hire):
+    worker = await hire()
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    update = await worker.call(worker.exchange(want=1, wait_seconds=0.3))
+    assert update.jobs == ()
+    assert 0.3 <= loop.time() - started < 5.0
+
+
+async def test_without_waiting_the_answer_is_what_is_there(house, hire):
+    worker = await hire()
+    assert (await worker.call(worker.exchange(want=1))).jobs == ()
+    await house.submit("noop")
+    assert len((await worker.call(worker.exchange(want=1))).jobs) == 1
+
+
+async def test_bad_news_does_not_wait_for_work(house, hire):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    await worker.settle(grant)
+    async with asyncio.timeout(5):
+        update = await worker.call(worker.exchange(settle=(worker.completed(grant),), want=1, wait_seconds=30.0))
+    assert [verdict.verdict for verdict in update.verdicts] == ["replayed"]
+
+
+async def test_a_newer_call_ends_the_one_that_waits(house, hire):
+    worker = await hire()
+    polling = asyncio.create_task(worker.call(worker.exchange(want=1, wait_seconds=30.0)))
+    await asyncio.sleep(0.1)
+    newer = asyncio.create_task(worker.call(worker.exchange(want=1, wait_seconds=30.0)))
+    assert (await asyncio.wait_for(polling, 5)).jobs == ()
+    await house.submit("noop")
+    assert len((await newer).jobs) == 1
+
+
+async def test_a_stop_answers_every_poll_and_sends_newcomers_away(house, hire):
+    worker = await hire()
+    polling = asyncio.create_task(worker.call(worker.exchange(want=1, wait_seconds=30.0)))
+    await asyncio.sleep(0.1)
+    await house.http.stop()
+    assert (await asyncio.wait_for(polling, 5)).jobs == ()
+    assert isinstance(await worker.call(worker.exchange(want=1, wait_seconds=30.0)), GoAway)
+
+
+async def test_a_lease_the_session_lost_is_told(house, hire):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    worker.held[grant.job] = msgspec.structs.replace(grant, lease="0" * 32)
+    update = await worker.call(worker.exchange())
+    assert [(lost.job, lost.reason) for lost in update.lost] == [(grant.job, "Superseded")]

@@ -1,0 +1,130 @@
+"""Bad input at both doors: each gets its code, and hurts nobody else."""
+
+import math
+
+import msgspec
+import pytest
+
+from taskjob.model import AttemptOutcome
+from taskjob.wire.message_limits import RefusedError, check
+from taskjob.wire.messages import Bye, Exchange, Failure, Progress, Settle, Started, Welcome
+from taskjob_api.gateway.authentication import Principal
+
+
+async def greeting(house, carrier, **changes):
+    worker = house.worker(carrier)
+    try:
+        return await worker.greet(msgspec.structs.replace(worker.hello, **changes))
+    finally:
+        await dismiss(worker)
+
+
+async def dismiss(worker):
+    worker.close()
+    if hasattr(worker, "client"):
+        await worker.client.aclose()
+
+
+async def test_the_highest_common_version_is_spoken(house, carrier):
+    welcome = await greeting(house, carrier, protocol=(7, 1, 3))
+    assert (type(welcome), welcome.protocol) == (Welcome, 1)
+
+
+@pytest.mark.parametrize("offered", [(), (2, 3)])
+async def test_a_wrong_version_is_told_the_right_one(house, carrier, offered):
+    answer = await greeting(house, carrier, protocol=offered)
+    assert (answer.code, answer.fatal) == ("ProtocolVersion", True)
+    assert "this server speaks protocol 1" in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"slots": 0}, "BadFrame"),
+        ({"slots": 10**6}, "BadFrame"),
+        ({"queues": ()}, "BadFrame"),
+        ({"queues": ("q" * 300,)}, "BadFrame"),
+        ({"worker": ""}, "BadFrame"),
+        ({"tasks": tuple(map(str, range(1001)))}, "TooLarge"),
+    ],
+)
+async def test_a_register_out_of_bounds_is_refused(house, carrier, changes, code):
+    answer = await greeting(house, carrier, **changes)
+    assert (type(answer), answer.code) == (Failure, code)
+
+
+JOB = "0" * 32
+SETTLE = Settle(job=JOB, lease=JOB, outcome=AttemptOutcome.COMPLETED)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "word"),
+    [
+        ({"want": 1001}, "TooLarge", "want"),
+        ({"want": -1}, "TooLarge", "want"),
+        ({"settle": (SETTLE,) * 1001}, "TooLarge", "settle"),
+        ({"settle": (msgspec.structs.replace(SETTLE, outcome=AttemptOutcome.LOST),)}, "BadFrame", "lost"),
+        ({"settle": (msgspec.structs.replace(SETTLE, job="j" * 65),)}, "BadFrame", "settle"),
+        ({"settle": (msgspec.structs.replace(SETTLE, duration_seconds=-1.0),)}, "BadFrame", "durationSeconds"),
+        ({"settle": (msgspec.structs.replace(SETTLE, delay_seconds=1e12),)}, "BadFrame", "delaySeconds"),
+        ({"started": (Started(job=JOB, lease=JOB, ago_seconds=-5.0),)}, "BadFrame", "agoSeconds"),
+        ({"progress": (Progress(job=JOB, lease=JOB, progress="x" * 129),)}, "TooLarge", "progress"),
+        (
+            {"progress": (Progress(job=JOB, lease=JOB, checkpoint=msgspec.Raw(b'"' + b"x" * 65536 + b'"')),)},
+            "TooLarge",
+            "checkpoint",
+        ),
+    ],
+)
+async def test_an_exchange_out_of_bounds_is_refused_as_a_whole(house, hire, fields, code, word):
+    worker, other = await hire(), await hire()
+    answer = await worker.call(worker.exchange(**fields))
+    assert (type(answer), answer.code) == (Failure, code)
+    assert word in answer.detail
+    await house.submit("noop")
+    [grant] = await other.take(1)
+    assert (await other.settle(grant)).verdicts == ()
+
+
+async def test_nothing_comes_before_register(house, carrier):
+    worker = house.worker(carrier)
+    if carrier == "tcp":
+        answer = await worker.greet(Exchange(seq=1))
+        assert (answer.code, await worker.recv()) == ("OutOfOrder", None)
+    else:
+        assert (await worker.greet(Exchange(seq=1))).code == "BadFrame"
+        assert (await worker.greet(Exchange(seq=1, session="0" * 32, epoch=1))).code == "SessionGone"
+        assert (await worker.greet(Bye())).code == "BadFrame"
+    await dismiss(worker)
+
+
+class TestAuthorization:
+    async def test_only_listed_queues_may_be_served(self, house, carrier):
+        house.authenticator.principal = Principal(
+            name="token:1", namespace="shop", queues=(("shop", "images"),), scopes=frozenset({"worker"})
+        )
+        welcome = await greeting(house, carrier, queues=("images",))
+        assert (type(welcome), welcome.namespace) == (Welcome, "shop")
+        for changes in ({"queues": ("images", "mail")}, {"queues": ("images",), "namespace": "default"}):
+            answer = await greeting(house, carrier, **changes)
+            assert (answer.code, answer.fatal) == ("Forbidden", True)
+
+    async def test_a_token_without_the_scope_is_no_worker(self, house, carrier):
+        house.authenticator.principal = Principal(name="token:2", queues=(("*", "*"),))
+        assert (await greeting(house, carrier)).code == "Forbidden"
+
+    async def test_no_token_no_session(self, house, carrier):
+        house.authenticator.refuse = True
+        assert (await greeting(house, carrier)).code == "Unauthenticated"
+
+    async def test_a_token_revoked_meanwhile_ends_the_conversation(self, house, hire, carrier, monkeypatch):
+        monkeypatch.setattr("taskjob_api.gateway.tcp.REVIEW_SECONDS", 0.1)
+        worker = await hire()
+        house.authenticator.refuse = True
+        answer = await worker.recv() if carrier == "tcp" else await worker.call(worker.exchange())
+        assert (type(answer), answer.code) == (Failure, "Unauthenticated")
+
+
+def test_not_a_number_is_no_duration():
+    with pytest.raises(RefusedError, match="durationSeconds"):
+        check(Exchange(seq=1, settle=(msgspec.structs.replace(SETTLE, duration_seconds=math.nan),)))
