@@ -1,7 +1,8 @@
 """Wake-ups for callers that wait: the long poll and the event stream.
 
 It fans out hints and remembers nothing durable. A waiter is woken by a change that comes after it joined; what it
-missed before, it reads from the store. A slow listener loses its oldest hints and never holds up anybody.
+missed before, it reads from the store. A slow listener loses its oldest hints and never holds up anybody. Listeners
+are found by topic, so that a thousand of them on a thousand jobs cost a busy store nothing.
 """
 
 from __future__ import annotations
@@ -10,73 +11,97 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from taskjob_engine.store import WakeUp
 
 LISTENER_BACKLOG = 1000
 """Hints kept for one listener that does not fetch them."""
 
+Topic = tuple[str, str]
+"""(namespace, job id), or (namespace, one of the two below, which are no ids)."""
+
+EVERY_JOB = ""
+CANCELLING = "/cancelling"
+
+
+class Listener(Protocol):
+    def offer(self, wakeup: WakeUp, /) -> None: ...
+
+    def close(self) -> None: ...
+
 
 class EventHub:
     """Belongs to one event loop. `publish` is handed to `JobStore.watch`."""
 
     def __init__(self) -> None:
-        self._waiters: dict[tuple[str, str], set[JobWaiter]] = {}
-        self._streams: dict[str, set[EventStream]] = {}
+        self._listeners: dict[Topic, set[Listener]] = {}
         self.closed = False
 
     def publish(self, wakeups: Sequence[WakeUp]) -> None:
-        if not self._waiters and not self._streams:
+        listeners = self._listeners
+        if not listeners:
             return
         for wakeup in wakeups:
             if wakeup.job is None:
                 continue
-            for waiter in self._waiters.get((wakeup.namespace, wakeup.job), ()):
-                waiter.wake()
-            for stream in self._streams.get(wakeup.namespace, ()):
-                stream.offer(wakeup)
+            namespace = wakeup.namespace
+            for topic in ((namespace, wakeup.job), (namespace, EVERY_JOB)):
+                for listener in listeners.get(topic, ()):
+                    listener.offer(wakeup)
+            if wakeup.cancelling:
+                for listener in listeners.get((namespace, CANCELLING), ()):
+                    listener.offer(wakeup)
 
     def wait_for(self, namespace: str, job: str) -> JobWaiter:
-        return JobWaiter(self._waiters, (namespace, job))
+        return JobWaiter(self, (namespace, job))
 
-    def stream(self, namespace: str, *, queue: str | None, job: str | None) -> EventStream:
-        stream = EventStream(self._streams, namespace, queue, job)
+    def stream(self, topic: Topic, *, queue: str | None = None) -> EventStream:
+        stream = EventStream(self, topic, queue)
         if self.closed:
             stream.close()
         return stream
 
+    def join(self, topic: Topic, listener: Listener) -> None:
+        self._listeners.setdefault(topic, set()).add(listener)
+
+    def leave(self, topic: Topic, listener: Listener) -> None:
+        """Leaving twice is harmless."""
+        listeners = self._listeners.get(topic)
+        if listeners is not None:
+            listeners.discard(listener)
+            if not listeners:
+                del self._listeners[topic]
+
     def close(self) -> None:
         """End every stream and wake every waiter, so that a stopping server need not wait for them."""
         self.closed = True
-        for streams in list(self._streams.values()):
-            for stream in list(streams):
-                stream.close()
-        for waiters in self._waiters.values():
-            for waiter in waiters:
-                waiter.wake()
+        for listener in [listener for listeners in self._listeners.values() for listener in listeners]:
+            listener.close()
 
 
 class JobWaiter:
     """Counts the changes of one job while the `with` block lasts, so that none between two looks is missed."""
 
-    def __init__(self, registry: dict[tuple[str, str], set[JobWaiter]], key: tuple[str, str]) -> None:
-        self._registry = registry
-        self._key = key
+    def __init__(self, hub: EventHub, topic: Topic) -> None:
+        self._hub = hub
+        self._topic = topic
         self._changed = asyncio.Event()
         self.generation = 0
 
     def __enter__(self) -> Self:
-        self._registry.setdefault(self._key, set()).add(self)
+        self._hub.join(self._topic, self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        waiters = self._registry[self._key]
-        waiters.discard(self)
-        if not waiters:
-            del self._registry[self._key]
+        self._hub.leave(self._topic, self)
 
-    def wake(self) -> None:
+    def offer(self, _wakeup: WakeUp, /) -> None:
+        self.generation += 1
+        self._changed.set()
+
+    def close(self) -> None:
+        """The hub has closed: look once more."""
         self.generation += 1
         self._changed.set()
 
@@ -97,25 +122,28 @@ class EventStream:
     """Hints about changed jobs, in order, as an async iterator. Listening begins when it is made and ends with
     `aclose` (or `async with`), after which the iterator ends too."""
 
-    def __init__(
-        self, registry: dict[str, set[EventStream]], namespace: str, queue: str | None, job: str | None
-    ) -> None:
-        self._registry = registry
-        self._namespace = namespace
+    def __init__(self, hub: EventHub, topic: Topic, queue: str | None) -> None:
+        self._hub = hub
+        self._topic = topic
         self._queue = queue
-        self._job = job
         self._backlog: deque[WakeUp] = deque(maxlen=LISTENER_BACKLOG)
         self._arrived = asyncio.Event()
         self._closed = False
         self.dropped = 0
-        registry.setdefault(namespace, set()).add(self)
+        hub.join(topic, self)
 
-    def offer(self, wakeup: WakeUp) -> None:
-        if self._queue not in {None, wakeup.queue} or self._job not in {None, wakeup.job}:
+    def offer(self, wakeup: WakeUp, /) -> None:
+        if self._queue is not None and self._queue != wakeup.queue:
             return
         self.dropped += len(self._backlog) == LISTENER_BACKLOG
         self._backlog.append(wakeup)
         self._arrived.set()
+
+    def close(self) -> None:
+        """What has arrived can still be read, then the iterator ends."""
+        self._closed = True
+        self._arrived.set()
+        self._hub.leave(self._topic, self)
 
     def __aiter__(self) -> Self:
         return self
@@ -127,15 +155,6 @@ class EventStream:
             self._arrived.clear()
             await self._arrived.wait()
         return self._backlog.popleft()
-
-    def close(self) -> None:
-        self._closed = True
-        self._arrived.set()
-        streams = self._registry.get(self._namespace)
-        if streams is not None:
-            streams.discard(self)
-            if not streams:
-                del self._registry[self._namespace]
 
     async def aclose(self) -> None:
         self.close()

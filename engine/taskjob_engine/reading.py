@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.artifacts import ArtifactStore
-from taskjob_engine.events import EventHub, EventStream
+from taskjob_engine.events import CANCELLING, EVERY_JOB, EventHub, EventStream
 from taskjob_engine.holdoff import HoldOff
 from taskjob_engine.logs import DeliveryLogs, LogPage
 from taskjob_engine.policies import explain
@@ -89,10 +89,13 @@ class Reading:
                     return job
                 await waiter.beyond(generation, seconds=min(left, self.settings.poll_seconds))
 
-    def events(self, namespace: str, *, queue: str | None = None, job: str | None = None) -> EventStream:
+    def events(
+        self, namespace: str, *, queue: str | None = None, job: str | None = None, cancelling: bool = False
+    ) -> EventStream:
         """Hints about changed jobs, bounded per listener: a slow listener loses the oldest, never blocks another.
-        Listening begins with this call; end it with `aclose` or `async with`."""
-        return self._hub.stream(namespace, queue=queue, job=job)
+        `cancelling`: only about leased jobs whose cancel was requested. Listening begins with this call; end it with
+        `aclose` or `async with`."""
+        return self._hub.stream((namespace, CANCELLING if cancelling else job or EVERY_JOB), queue=queue)
 
     async def result(self, ref: JobRef) -> bytes | None:
         """The raw JSON result, from the store or its artifact; None where there is none."""

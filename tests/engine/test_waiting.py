@@ -75,7 +75,7 @@ async def test_a_thousand_waiters_of_one_job_leave_nothing_behind(lab):
     await lab.engine.cancel([ref])
     ended = await asyncio.gather(*waits, return_exceptions=True)
     assert sum(isinstance(end, asyncio.CancelledError) for end in ended) == 500
-    assert not lab.engine._hub._waiters
+    assert not lab.engine._hub._listeners
 
 
 async def test_events_tell_the_life_of_a_job_in_order(lab):
@@ -100,6 +100,16 @@ async def test_events_are_filtered_by_namespace_queue_and_job(lab):
     assert {e.job for e in seen["all"]} == {first.id, second.id}
     assert {e.job for e in seen["images"]} == {first.id}
     assert [(e.job, e.phase) for e in seen["first"]] == [(first.id, Phase.CANCELLED)]
+
+
+async def test_events_of_cancels_tell_only_of_leased_jobs(lab):
+    worker = await lab.session()
+    cancelling = lab.engine.events("default", cancelling=True)
+    leased = await lab.submit()
+    await worker.run_one()
+    waiting = await lab.submit()
+    await lab.engine.cancel([leased, waiting])
+    assert [hint.job for hint in drain(cancelling)] == [leased.id]
 
 
 def drain(stream):

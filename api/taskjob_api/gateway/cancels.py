@@ -52,11 +52,9 @@ class CancelPushes:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow(self, namespace: str) -> None:
-        async with self._engine.events(namespace) as changes:
+        async with self._engine.events(namespace, cancelling=True) as changes:
             async for change in changes:
-                if change.job is None or (change.phase is not None and change.phase.is_terminal):
-                    continue
-                live = self._sessions.holder(change.job)
+                live = None if change.job is None else self._sessions.holder(change.job)
                 if live is not None:
                     self._hint(live)
 

@@ -34,10 +34,11 @@ class Standing(Value, frozen=True, kw_only=True):
 
 class WakeUp(Value, frozen=True, kw_only=True):
     """A hint after a commit. It may be lost; it never lies about the past. `job` is set for a job's change,
-    else (namespace, queue) has ready work for `task`."""
+    else (namespace, queue) has ready work for `task`. `cancelling`: its cancel was requested and it is leased."""
 
     namespace: str
     queue: str
     task: str | None = None
     job: str | None = None
     phase: Phase | None = None
+    cancelling: bool = False

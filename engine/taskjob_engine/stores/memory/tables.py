@@ -138,7 +138,17 @@ class Tables:
         if job.state is State.READY and (before is None or before.state is not State.READY):
             self.wake_ups.append(WakeUp(namespace=job.namespace, queue=job.queue, task=job.task))
         phase = phase_of(job.state, job.reason, job.started_at)
-        self.wake_ups.append(WakeUp(namespace=job.namespace, queue=job.queue, task=job.task, job=job.id, phase=phase))
+        cancelling = job.state is State.LEASED and job.cancel_requested_at is not None
+        self.wake_ups.append(
+            WakeUp(
+                namespace=job.namespace,
+                queue=job.queue,
+                task=job.task,
+                job=job.id,
+                phase=phase,
+                cancelling=cancelling,
+            )
+        )
 
     # ------------------------------------------------------------------------------------------------ indexes
 

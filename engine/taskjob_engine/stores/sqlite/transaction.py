@@ -97,11 +97,11 @@ class Transaction:
 
     # ---- changing
 
-    def new_pks(self, count: int) -> range:
-        """Numbers for new jobs, in the order of acceptance."""
-        first = self._gauges.next_pk
-        self._gauges.next_pk = first + count
-        return range(first, first + count)
+    def new_pk(self) -> int:
+        """A number for a new job, in the order of acceptance."""
+        pk = self._gauges.next_pk
+        self._gauges.next_pk = pk + 1
+        return pk
 
     def put(self, loaded: Loaded, after: JobState) -> None:
         """Store the next record of a job, with ledger, dirty row and hints."""
@@ -116,11 +116,11 @@ class Transaction:
         if loaded.owner is not None:
             self.mark_dirty(after.id, loaded.owner)
 
-    def accepted(self, stream: ledger.Stream, job: JobState, phase: Phase) -> None:
-        """A new job: ledger and hints. Its row is the caller's to write."""
-        self.deltas.of(stream[0])[ledger.ACCEPTED] += 1
-        self.deltas.move(stream, None, job.state)
-        self.tell(job, phase)
+    def accepted(self, stream: ledger.Stream, job_id: str, job: JobState, phase: Phase) -> None:
+        """A new job of the kind of `job`: ledger and hints. Its row is the caller's to write."""
+        self.deltas.accept(stream, job.state)
+        if self.watched:
+            self.hints.append(WakeUp(namespace=job.namespace, queue=job.queue, task=job.task, job=job_id, phase=phase))
         if job.state is State.READY:
             self.tell_ready(stream)
 
@@ -143,7 +143,17 @@ class Transaction:
 
     def tell(self, job: JobState, phase: Phase) -> None:
         if self.watched:
-            self.hints.append(WakeUp(namespace=job.namespace, queue=job.queue, task=job.task, job=job.id, phase=phase))
+            cancelling = job.state is State.LEASED and job.cancel_requested_at is not None
+            self.hints.append(
+                WakeUp(
+                    namespace=job.namespace,
+                    queue=job.queue,
+                    task=job.task,
+                    job=job.id,
+                    phase=phase,
+                    cancelling=cancelling,
+                )
+            )
 
     def tell_ready(self, stream: ledger.Stream) -> None:
         self._ready_hints.add(stream)
