@@ -7,7 +7,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -34,6 +34,7 @@ from taskjob_engine.store import (
     Settled,
     Settlement,
     StartMark,
+    StoreInfo,
     Submission,
 )
 
@@ -95,8 +96,11 @@ class Session:
     async def run_one(self) -> Granted:
         """Take a job and start it."""
         [grant] = await self.lease()
-        await self.renew(started=(StartMark(job=grant.job, lease=grant.lease),))
+        await self.start(grant)
         return grant
+
+    async def start(self, *grants: Granted) -> Renewed:
+        return await self.renew(started=tuple(StartMark(job=g.job, lease=g.lease) for g in grants))
 
     async def renew(self, **more: Any) -> Renewed:
         return await self.engine.renew(Renewal(ref=self.ref, ttl_seconds=TTL, **more))
@@ -123,6 +127,23 @@ class Session:
         return await self.settle(grant, AttemptOutcome.FAILED, error=ErrorInfo(type="ValueError", message="no"), **more)
 
 
+class Opened:
+    """A handle of its own on a store that stays open for another."""
+
+    def __init__(self, store: JobStore, info: StoreInfo | None) -> None:
+        self._store = store
+        self._info = info
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def open(self) -> StoreInfo | None:
+        return self._info
+
+    async def close(self) -> None:
+        pass
+
+
 class Lab:
     """`engine` is running. `restart` stops it and starts another one on the same data."""
 
@@ -140,14 +161,21 @@ class Lab:
         self._changes = settings
         if store is not None:
             self.store = store
-        self.engine = Engine(
-            self.store,
+        self.engine = self._make_engine(self.store)
+        await self.engine.start()
+
+    def another_engine(self) -> Engine:
+        """One more on the same open store, not started: a second replica of the api."""
+        return self._make_engine(cast("JobStore", Opened(self.store, self.engine.info)))
+
+    def _make_engine(self, store: JobStore) -> Engine:
+        return Engine(
+            store,
             FileArtifactStore(self.path / "artifacts"),
-            msgspec.structs.replace(SETTINGS, **settings),
+            msgspec.structs.replace(SETTINGS, **self._changes),
             holdoff=HoldOff(TTL, store_clock=self.store.now, monotonic=lambda: self.hands.monotonic),
             observer=self.rounds,
         )
-        await self.engine.start()
 
     async def restart(self) -> None:
         await self.engine.stop()
@@ -181,7 +209,9 @@ class Lab:
         assert verdict.outcome == "created", verdict
         return JobRef(namespace=fields.get("namespace", "default"), id=verdict.id)
 
-    async def session(self, worker: str = "w1", *, queues: Sequence[str] = ("default",)) -> Session:
+    async def session(
+        self, worker: str = "w1", *, queues: Sequence[str] = ("default",), engine: Engine | None = None
+    ) -> Session:
         opening = SessionOpen(
             session=self.new_id(),
             principal="token:worker",
@@ -193,10 +223,10 @@ class Lab:
             carrier="tcp",
             ttl_seconds=TTL,
         )
-        epoch = await self.engine.open_session(opening)
-        return Session(
-            self.engine, self.store, SessionRef(session=opening.session, epoch=epoch, principal=opening.principal)
-        )
+        engine = engine or self.engine
+        epoch = await engine.open_session(opening)
+        ref = SessionRef(session=opening.session, epoch=epoch, principal=opening.principal)
+        return Session(engine, self.store, ref)
 
     def take_over(self, session: Session) -> Session:
         """The same session, speaking to the engine that runs now."""
