@@ -32,7 +32,7 @@ COMMANDS = {
     "stats": ("Queues", "Count jobs by queue and state."),
     "token": ("Other", "Create, list or revoke access tokens."),
     "completion": ("Other", "Print the completion script of a shell."),
-    "version": ("Other", "Print the version of client and server."),
+    "version": ("Other", "Print the version, and what the server says of itself."),
 }
 
 

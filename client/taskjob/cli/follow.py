@@ -53,7 +53,7 @@ def _announce(delivery: tuple[int, int], *, first: bool) -> None:
     run, number = delivery
     if first and number == 1:
         return
-    line = f"── delivery {number}" + (f" of run {run}" if run else "") + " ──"
+    line = f"── attempt {number}" + (f" of run {run}" if run else "") + " ──"
     click.echo(click.style(line, dim=True) if coloured() else line, err=True)
 
 

@@ -19,7 +19,7 @@ def span(seconds: float) -> str:
     """`25ms`, `2.5s`, `12s`, `5m12s`, `3h20m`, `4d6h`: at most the two largest units."""
     seconds = max(seconds, 0.0)
     if seconds < 1:
-        return f"{round(seconds * 1000)}ms"
+        return f"{round(seconds * 1000)}ms" if seconds >= 0.001 else "<1ms"
     if seconds < 10:
         return f"{seconds:.1f}".removesuffix(".0") + "s"
     whole = int(seconds)

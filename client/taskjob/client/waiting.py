@@ -55,7 +55,7 @@ class Patience:
         """Raise `TimeoutError` once the time is over."""
         self._errors = 0
         if self._end is not None and self.left <= 0:
-            raise TimeoutError(f"job {job.shown} is {job.phase} ({job.reason}) after {self._timeout:g} s")
+            raise TimeoutError(f"job {job.shown} is {job.phase} ({job.reason}) after {self._timeout:.3g} s")
 
     def after_error(self, error: TaskJobError) -> float:
         """The pause before asking again; raises what waiting does not mend, and when the time is over."""

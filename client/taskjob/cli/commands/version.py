@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @with_client
 def command(*, client: Client) -> None:
-    """Print the version of this client, and of the server if one answers."""
+    """Print the version of this client, and what the server says of itself if one answers."""
     from taskjob.client import requests  # noqa: PLC0415
     from taskjob.errors import TaskJobError  # noqa: PLC0415
 
@@ -26,4 +26,5 @@ def command(*, client: Client) -> None:
     except TaskJobError as error:
         click.echo(f"server  {client.target.server}: {error.detail}")
         return
-    click.echo(f"server  {answer.get('version', 'unknown')} at {client.target.server}")
+    store = f"store {answer.get('store')}, {answer.get('durability')}, schema {answer.get('schemaVersion')}"
+    click.echo(f"server  {client.target.server}: ready; {store}")

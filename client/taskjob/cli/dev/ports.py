@@ -36,8 +36,8 @@ def holder_of(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*") if sockets else ():
         try:
             if any(str(fd.readlink()) in sockets for fd in (process / "fd").iterdir()):
-                words = (process / "cmdline").read_bytes().split(b"\0")
-                return f"pid {process.name} ({b' '.join(words).decode(errors='replace').strip()[:80]})"
+                words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                return f"pid {process.name} ({words if len(words) <= 80 else words[:79] + '…'})"
         except OSError:
             continue  # gone meanwhile, or another user's
     return None
