@@ -187,7 +187,8 @@ def report(client: Client, wanted: dict[str, dict[str, Any]], output: Path) -> N
         error = job.last_error
         assert error is not None
         message = error.message.splitlines()[0].replace(str(output.parent), "")
-        say(f"  {wanted[name]['picture']:<14} {error.type}: {message}")
+        payload = wanted[name]
+        say(f"  {payload['picture']:<13} at {payload['width']} pixels  {error.type}: {message}")
 
 
 def check_thumbnail(path: Path, width: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,8 +54,7 @@ def verdicts(root: Path) -> dict[str, str]:
         check=False,
         timeout=120,
     )
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
-    found = {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in lines if line.endswith((" KEPT", " BROKEN"))}
+    found = dict(re.findall(r"^(.+) (KEPT|BROKEN)(?: \(\d+ ignored imports?\))?$", done.stdout, re.MULTILINE))
     assert found, done.stdout + done.stderr
     return found
 

@@ -92,7 +92,7 @@ def test_every_shell_block_of_the_readme_works(tmp_path: Path, environment: dict
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=400)
+        output, _ = process.communicate(timeout=240)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
