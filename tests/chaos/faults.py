@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -14,6 +15,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = Path(__file__).with_name("tasks.py")
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all below it."""
+    children: list[int] = []
+    with contextlib.suppress(OSError):
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
+            children += [int(child) for child in path.read_text().split()]
+    return [pid, *[below for child in children for below in tree(child)]]
 
 
 @dataclass
@@ -49,6 +59,13 @@ class Member:
     def signal(self, number: int) -> None:
         assert self.process is not None
         self.process.send_signal(number)
+
+    def signal_tree(self, number: int) -> None:
+        """To every process of the member, the deepest first: a guardian must not outlive the freeze of its ward."""
+        assert self.process is not None
+        for pid in reversed(tree(self.process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     async def gone(self, seconds: float) -> None:
         assert self.process is not None
@@ -99,10 +116,10 @@ class Fleet:
         """A zombie: stopped longer than its session lives, then thawed to act on stale leases."""
         fault = Fault(time.time(), member.name, "SIGSTOP")
         self.faults.append(fault)
-        member.signal(signal.SIGSTOP)
+        member.signal_tree(signal.SIGSTOP)
         await asyncio.sleep(seconds)
         if member.process is not None and member.process.poll() is None:
-            member.signal(signal.SIGCONT)
+            member.signal_tree(signal.SIGCONT)
         fault.ended_at = time.time()
 
 

@@ -108,7 +108,7 @@ class Load:
                 self.log.broken_promises.append(f"G6: {key} gave {job}, then {again.status_code} {again.text}")
         if kind == "cancelled":
             await asyncio.sleep(self._dice.uniform(0, 0.3))
-            answer = await self._until_answered(http, "POST", f"/jobs/{job}/cancel", {})
+            answer = await self._until_answered(http, "POST", f"/v1/namespaces/default/jobs/{job}/cancel", {})
             if answer is not None and answer.status_code == 200:
                 accepted.cancel_acknowledged_at = time.time()
 
