@@ -47,6 +47,13 @@ class Deltas:
         if after is State.READY:
             self.streams[stream] += count
 
+    def accept(self, stream: Stream, state: State) -> None:
+        row = self.of(stream[0])
+        row[ACCEPTED] += 1
+        row[POSITION[state]] += 1
+        if state is State.READY:
+            self.streams[stream] += 1
+
     def of(self, queue_id: int) -> list[int]:
         row = self.queues.get(queue_id)
         if row is None:

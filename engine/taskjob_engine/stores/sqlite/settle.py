@@ -4,6 +4,7 @@ condition attached goes through the life cycle one by one. The conformance suite
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,27 +18,34 @@ from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies.sessions import SessionState
 from taskjob_engine.store import Settled, Settlement, SettleVerdict, WakeUp
 from taskjob_engine.stores.sqlite import session_rows
-from taskjob_engine.stores.sqlite.bulk import insert_rows, update_rows
+from taskjob_engine.stores.sqlite.bulk import insert_rows, update_rows, with_rows
 from taskjob_engine.stores.sqlite.deliveries import end_delivery, past_delivery
+from taskjob_engine.stores.sqlite.ledger import Stream
 from taskjob_engine.stores.sqlite.rows import Loaded, json_text
-from taskjob_engine.stores.sqlite.transaction import ATTEMPT_COLUMNS, FreshJobs, Transaction
+from taskjob_engine.stores.sqlite.transaction import FreshJobs, Transaction
 
 _FACTS = """
 SELECT json_group_array(json_array(
-    job.id, job.pk, job.queue_id, job.task_id, job.lease_id, job.session, job.run, job.deliveries, job.worker,
-    job.leased_at, job.started_at,
-    job.ttl_seconds_after_finished,
+    job.id, job.pk, job.queue_id, job.task_id, job.lease_id, job.session, job.leased_at, job.started_at,
     job.state = 'leased' AND job.cancel_requested_at IS NULL AND job.concurrency_key IS NULL AND job.owner IS NULL
 ))
 FROM json_each(?) AS wanted CROSS JOIN job ON job.id = wanted.value
 """
 
+# Of each row of values: pk, began_at, log_ref. ?1 is now.
+_RECORD = """
+INSERT INTO attempt (
+    job_pk, run, number, lease_id, session, worker, leased_at, started_at, finished_at, outcome, log_ref
+)
+SELECT pk, run, deliveries, lease_id, session, worker, leased_at, v.column2, ?1, 'completed', v.column3
+FROM ({rows}) AS v CROSS JOIN job ON job.pk = v.column1
+"""
 _COMPLETE = """
 UPDATE job SET
     state = 'completed', reason = 'Completed', lease_id = NULL, session = NULL, leased_at = NULL, timeout_at = NULL,
-    due_at = NULL, ready_at = NULL, started_at = fact.value ->> 1, finished_at = ?2,
-    expires_at = ?2 + ttl_seconds_after_finished * 1000000, attempts = attempts + 1, revision = revision + 1
-FROM json_each(?1) AS fact WHERE job.pk = fact.value ->> 0
+    due_at = NULL, ready_at = NULL, started_at = v.column2, finished_at = ?1,
+    expires_at = ?1 + ttl_seconds_after_finished * 1000000, attempts = attempts + 1, revision = revision + 1
+FROM ({rows}) AS v WHERE job.pk = v.column1
 """
 
 
@@ -48,12 +56,8 @@ class _Fact(msgspec.Struct, array_like=True, frozen=True):
     task_id: int
     lease_id: str | None
     session: str | None
-    run: int
-    deliveries: int
-    worker: str | None
     leased_at: Micros | None
     started_at: Micros | None
-    ttl: int
     is_plain: int
 
 
@@ -109,38 +113,24 @@ def _plain_completions(
 def _complete(tx: Transaction, completions: list[_Completion]) -> None:
     if not completions:
         return
-    attempts, started, results, references = [], [], [], []
+    rows, results, references = [], [], []
+    ended: Counter[Stream] = Counter()
     for fact, item in completions:
         began = fact.started_at
-        leased_at = fact.leased_at or tx.now
         if began is None:
-            began = max(tx.now - micros(item.duration_seconds), leased_at)
-        attempts.append(
-            (
-                fact.pk,
-                fact.run,
-                fact.deliveries,
-                fact.lease_id,
-                fact.session,
-                fact.worker or "",
-                leased_at,
-                began,
-                tx.now,
-                "completed",
-                None,
-                item.log_ref,
-            )
-        )
-        started.append((fact.pk, began))
+            began = max(tx.now - micros(item.duration_seconds), fact.leased_at or tx.now)
+        rows.append((fact.pk, began, item.log_ref))
+        ended[fact.queue_id, fact.task_id] += 1
         if item.result is not None:
             results.append((fact.pk, item.result))
         if item.result_ref is not None:
             references.append((fact.pk, item.result_ref))
-        tx.deltas.move((fact.queue_id, fact.task_id), State.LEASED, State.COMPLETED)
-    insert_rows(tx.connection, "attempt", ATTEMPT_COLUMNS, attempts)
-    tx.connection.execute(_COMPLETE, (json_text(started), tx.now))
+    with_rows(tx.connection, _RECORD, rows, (tx.now,))
+    with_rows(tx.connection, _COMPLETE, rows, (tx.now,))
     insert_rows(tx.connection, "result", ("job_pk", "body"), results)
     update_rows(tx.connection, "job", ("result_ref",), references)
+    for stream, count in ended.items():
+        tx.deltas.move(stream, State.LEASED, State.COMPLETED, count)
 
 
 def _completed(tx: Transaction, fact: _Fact) -> Settled:

@@ -182,7 +182,8 @@ class SQLiteStore:
         return await self._write(partial(sessions.session_close, items=items), items=len(items))
 
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
-        return await self._write(partial(lease.lease, items=items, new_lease=self._new_id), items=len(items))
+        # No items of its own to count: so a lease rides in the flush of the settles or submits that it follows.
+        return await self._write(partial(lease.lease, items=items, new_lease=self._new_id), items=0)
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         size = sum(len(item.result or b"") for item in items)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from taskjob.errors import InvalidError
-from taskjob.model import Micros
+from taskjob.model import JobDefaults, Micros
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.state import JobState, phase_of
 from taskjob_engine.policies.resolve import KEY_KEPT_SECONDS, resolve
@@ -22,19 +22,10 @@ from taskjob_engine.stores.sqlite.transaction import Transaction
 INLINE_PAYLOAD_BYTES = 512
 """Larger payloads stand in a table of their own, so that a change of state does not rewrite them."""
 
-_COLUMNS = (
-    "pk",
-    "id",
+_SHARED = (
     "queue_id",
     "task_id",
-    "payload",
-    "name",
-    "labels",
     "retry",
-    "idempotency_key",
-    "concurrency_key",
-    "owner",
-    "trace_context",
     "priority",
     "timeout_seconds",
     "active_deadline_seconds",
@@ -49,6 +40,19 @@ _COLUMNS = (
     "due_at",
     "ready_at",
     "rank",
+)
+"""Equal for jobs that ask for the same things at the same moment."""
+
+_OWN = (
+    "pk",
+    "id",
+    "payload",
+    "name",
+    "labels",
+    "idempotency_key",
+    "concurrency_key",
+    "owner",
+    "trace_context",
 )
 
 _KEYS = """
@@ -76,24 +80,17 @@ def submit(tx: Transaction, items: Sequence[Submission], *, create_queues: bool)
 
 
 def _accept(tx: Transaction, item: Submission, fresh: _Fresh, *, create_queues: bool) -> Submitted:
-    entry = tx.catalog.find_queue(item.namespace, item.queue)
-    if entry is None or (create_queues and not entry.declared):
-        entry = tx.catalog.queue(item.namespace, item.queue, declare=create_queues, now=tx.now)
-    limit = entry.queue.limits.max_live_jobs
-    if limit is not None and tx.live(entry.id) >= limit:
-        return Submitted(
-            outcome="rejected",
-            id=item.id,
-            code="QuotaExceeded",
-            detail=f"queue {item.queue} holds its limit of {limit} live jobs",
-        )
     try:
         _check_text(item)
-        job = resolve(item, entry.queue.job_defaults, now=tx.now)
         payload = item.payload.decode()
+        shape = fresh.shape(item, create_queues=create_queues)
     except (InvalidError, UnicodeError) as error:
-        return Submitted(outcome="rejected", id=item.id, code="Invalid", detail=str(error))
-    fresh.add(item, entry, transitions.accept(job, now=tx.now, aging_seconds=entry.queue.aging_seconds), payload)
+        return Submitted(outcome="rejected", id=item.id, code=InvalidError.code, detail=str(error))
+    most = shape.entry.queue.limits.max_live_jobs
+    if most is not None and tx.live(shape.entry.id) >= most:
+        detail = f"queue {item.queue!r} has {most} live jobs, its limit (maxLiveJobs)"
+        return Submitted(outcome="rejected", id=item.id, code="QuotaExceeded", detail=detail)
+    fresh.add(item, shape, payload)
     return Submitted(outcome="created", id=item.id)
 
 
@@ -154,51 +151,92 @@ class _Known:
             tx.connection.execute("DELETE FROM idempotency_key WHERE namespace = ? AND key = ?", gone)
 
 
+class _Shape:
+    """What a new job is, but for what is its own: resolved and placed once, true for all that ask for the same."""
+
+    __slots__ = ("entry", "job", "phase", "rows", "stream")
+
+    def __init__(self, entry: Entry, task_id: int, job: JobState) -> None:
+        self.entry = entry
+        self.stream = (entry.id, task_id)
+        self.job = job
+        self.phase = phase_of(job.state, job.reason, job.started_at)
+        self.rows: list[tuple[Any, ...]] = []
+
+    def limited(self) -> _Shape:
+        return _Shape(self.entry, self.stream[1], transitions.limited(self.job))
+
+    def values(self) -> tuple[Any, ...]:
+        """In the order of `_SHARED`."""
+        job = self.job
+        return (
+            *self.stream,
+            write_retry(job.retry),
+            job.priority,
+            job.timeout_seconds,
+            job.active_deadline_seconds,
+            job.ttl_seconds_after_finished,
+            job.ttl_seconds_after_failed,
+            job.created_at,
+            job.start_after,
+            job.state.value,
+            job.reason.value,
+            job.suspend,
+            job.deadline_at,
+            job.due_at,
+            job.ready_at,
+            job.rank,
+        )
+
+
 class _Fresh:
     """New jobs of one call, written in bulk."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._jobs: list[tuple[Any, ...]] = []
+        self._shapes: dict[tuple[Any, ...], _Shape] = {}
+        self._limited: dict[_Shape, _Shape] = {}
         self._payloads: list[tuple[int, bytes]] = []
         self._keys: list[tuple[str, str, str, str]] = []
 
-    def add(self, item: Submission, entry: Entry, job: JobState, payload: str) -> None:
+    def shape(self, item: Submission, *, create_queues: bool) -> _Shape:
+        """Raises `InvalidError` for numbers that cannot be stored; then no queue is made."""
+        wanted = (
+            item.namespace,
+            item.queue,
+            item.task,
+            item.priority,
+            item.start_after,
+            item.suspend,
+            item.timeout_seconds,
+            item.active_deadline_seconds,
+            item.ttl_seconds_after_finished,
+            item.ttl_seconds_after_failed,
+            item.retry,
+        )
+        shape = self._shapes.get(wanted)
+        if shape is None:
+            shape = self._shapes[wanted] = self._new_shape(item, create_queues=create_queues)
+        return shape
+
+    def add(self, item: Submission, shape: _Shape, payload: str) -> None:
         tx = self._tx
-        pk = tx.new_pks(1)[0]
-        task_id = tx.catalog.task(item.task)
-        if transitions.holds_permit(job) and not permits.take(tx, entry.id, job, pk):
-            job = transitions.limited(job)
+        pk = tx.new_pk()
+        if item.concurrency_key is not None:
+            shape = self._permitted(item, shape, pk)
         inline = len(item.payload) <= INLINE_PAYLOAD_BYTES
         owner = None if item.owner is None else json_text(item.owner)
-        self._jobs.append(
+        shape.rows.append(
             (
                 pk,
                 item.id,
-                entry.id,
-                task_id,
                 payload if inline else None,
                 item.name,
                 json_text(item.labels) if item.labels else None,
-                write_retry(job.retry),
                 item.idempotency_key,
                 item.concurrency_key,
                 owner,
                 item.trace_context,
-                job.priority,
-                job.timeout_seconds,
-                job.active_deadline_seconds,
-                job.ttl_seconds_after_finished,
-                job.ttl_seconds_after_failed,
-                job.created_at,
-                job.start_after,
-                job.state.value,
-                job.reason.value,
-                job.suspend,
-                job.deadline_at,
-                job.due_at,
-                job.ready_at,
-                job.rank,
             )
         )
         if not inline:
@@ -207,13 +245,29 @@ class _Fresh:
             self._keys.append((item.namespace, item.idempotency_key, item.id, item.document_hash))
         if owner is not None:
             tx.mark_dirty(item.id, owner)
-        tx.accepted((entry.id, task_id), job, phase_of(job.state, job.reason, job.started_at))
+        tx.accepted(shape.stream, item.id, shape.job, shape.phase)
 
     def write(self) -> None:
         connection = self._tx.connection
-        insert_rows(connection, "job", _COLUMNS, self._jobs)
+        for shape in (*self._shapes.values(), *self._limited.values()):
+            insert_rows(connection, "job", _SHARED + _OWN, shape.rows, shape.values())
         insert_rows(connection, "payload", ("job_pk", "body"), self._payloads)
         insert_rows(connection, "idempotency_key", ("namespace", "key", "job_id", "document_hash"), self._keys)
+
+    def _new_shape(self, item: Submission, *, create_queues: bool) -> _Shape:
+        tx = self._tx
+        resolve(item, JobDefaults(), now=tx.now)
+        entry = tx.catalog.queue(item.namespace, item.queue, declare=create_queues, now=tx.now)
+        job = resolve(item, entry.queue.job_defaults, now=tx.now)
+        placed = transitions.accept(job, now=tx.now, aging_seconds=entry.queue.aging_seconds)
+        return _Shape(entry, tx.catalog.task(item.task), placed)
+
+    def _permitted(self, item: Submission, shape: _Shape, pk: int) -> _Shape:
+        """The same shape where the job gets its permit or needs none yet, else its limited twin."""
+        job = msgspec.structs.replace(shape.job, concurrency_key=item.concurrency_key)
+        if not transitions.holds_permit(job) or permits.take(self._tx, shape.entry.id, job, pk):
+            return shape
+        return self._limited.setdefault(shape, shape.limited())
 
 
 def key_until(finished_at: Micros | None, retention_at: Micros | None) -> Micros | None:
