@@ -90,6 +90,8 @@ def _configure_logging(level: str) -> None:
     stderr = logging.StreamHandler()
     stderr.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[stderr, TaskLogHandler()], force=True)
+    for chatty in ("httpx2", "httpcore2"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def process_identity() -> ProcessIdentity | None:

@@ -28,7 +28,7 @@ MAX_UNSENT_SETTLES = 20_000
 
 class Runner:
     """`tasks` maps each name to its task, None for a command. `announce(then)` tells the server what was started
-    and then calls `then`."""
+    and then calls `then`; `started` is told of each delivery before its task begins."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Runner:
         tasks: Mapping[str, Task[..., Any] | None],
         flush: Callable[[], None],
         announce: Callable[[Callable[[], None]], None],
+        started: Callable[[Delivery], None],
     ) -> None:
         self.session = session
         self.intake = intake
@@ -55,6 +56,7 @@ class Runner:
         self._tasks = tasks
         self._flush = flush
         self._announce = announce
+        self._started = started
         self._silent = set[Key]()
         self._logs_at = 0.0
 
@@ -98,6 +100,7 @@ class Runner:
             delivery.started_at = now = time.monotonic()
             grant = delivery.grant
             self.session.start(grant.job, grant.lease, now)
+            self._started(delivery)
             if grant.delivery > 1:
                 # It has been delivered before, perhaps to a worker that died of it: the start is told first, so
                 # that a second death is charged to this job.

@@ -8,7 +8,9 @@ when its leases lapse.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import os
 import random
 import socket
 import time
@@ -31,6 +33,7 @@ from taskjob.wire.worker_session import (
 )
 from taskjob_worker.board import Board
 from taskjob_worker.carriers import Carrier
+from taskjob_worker.delivery import Delivery
 from taskjob_worker.executors.commands import CommandExecutor
 from taskjob_worker.executors.coroutines import CoroutineExecutor
 from taskjob_worker.executors.processes import ProcessExecutor
@@ -68,6 +71,7 @@ class Supervisor:
         self.recycle = False
         """The process must be replaced: a task that cannot be ended holds a slot."""
         self._settings = settings
+        self._overdue_seconds = settings.grace_seconds + settings.drain_seconds + STUCK_MARGIN_SECONDS
         self._guardian = guardian
         self._board = board
         self._carrier: Carrier = _carrier(self, settings)
@@ -81,6 +85,7 @@ class Supervisor:
             tasks=tasks,
             flush=self._carrier.flush,
             announce=self._carrier.announce,
+            started=self._on_started,
         )
         self._processes = ProcessExecutor(
             self._runner.done,
@@ -131,7 +136,7 @@ class Supervisor:
                 raise result
         if self._refusal is not None and not self._refusal.again:
             return EXIT_REFUSED
-        return EXIT_RECYCLE if self.recycle else 0
+        return EXIT_RECYCLE if self.recycle and not self._drain_orders else 0
 
     # ---- the carrier's hub
 
@@ -235,11 +240,17 @@ class Supervisor:
         self._runner.release_waiting()
         self._runner.stop_all(StopReason.LEASE_LAPSES, now)
 
+    def _on_started(self, delivery: Delivery) -> None:
+        """The board must know before the task begins: it may never let this loop turn again."""
+        board = self._board
+        board.running = 1.0
+        deadline = delivery.deadline
+        if deadline is not None and not 0.0 < board.overdue_at <= deadline:
+            board.overdue_at = deadline + self._overdue_seconds
+
     def _overdue_at(self) -> float:
         deadlines = [d.deadline for d in self._runner.running.values() if d.deadline is not None]
-        if not deadlines:
-            return 0.0
-        return min(deadlines) + self._settings.grace_seconds + self._settings.drain_seconds + STUCK_MARGIN_SECONDS
+        return min(deadlines) + self._overdue_seconds if deadlines else 0.0
 
     def _unhealthy(self) -> str | None:
         return None if self.session.connected else "not connected"
@@ -288,7 +299,9 @@ class Supervisor:
         self._carrier.flush()
         await self._until(lambda: not self.session.unanswered, FAREWELL_SECONDS)
         self._over = True
-        await self._carrier.close()
+        with contextlib.suppress(OSError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._carrier.close()
 
     def _ending_tasks(self) -> bool:
         return any(key not in self._runner.stuck for key in self._runner.running)
@@ -336,8 +349,9 @@ def _carrier(hub: Supervisor, settings: WorkerSettings) -> Carrier:
 
 
 def _spare(tasks: Mapping[str, Task[..., Any] | None], concurrency: int) -> int:
+    """Children to keep warm: as many as there are processors, if any task needs them."""
     wanted = any(task is not None and task.executor == "process" for task in tasks.values())
-    return concurrency if wanted else 0
+    return min(concurrency, os.cpu_count() or 1) if wanted else 0
 
 
 def _submit_error(verdict: SubmitVerdict) -> TaskJobError:

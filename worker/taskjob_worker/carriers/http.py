@@ -56,6 +56,8 @@ class HttpCarrier:
                 self._take(await self._post(session.hello(time.monotonic())))
                 while session.connected and not self._bye:
                     await self._round()
+                if self._bye:
+                    await self._post(session.bye())
             finally:
                 self._client = None
                 self._calls.fail()
@@ -90,10 +92,11 @@ class HttpCarrier:
         return await self._calls.result(call)
 
     async def close(self) -> None:
-        if self._client is not None and not self._bye:
-            self._bye = True
+        """The connection's own loop says it, when the call under way is answered."""
+        self._bye = True
+        while self._client is not None:
             self._wake.set()
-            await self._post(self._hub.session.bye())
+            await asyncio.sleep(0.01)
 
     async def _round(self) -> None:
         session = self._hub.session
