@@ -177,22 +177,11 @@ class Engine(Reading):
         return verdicts
 
     async def append_log(
-        self,
-        *,
-        namespace: str,
-        job: str,
-        run: int,
-        delivery: int,
-        lease: str,
-        number: int,
-        text: str,
-        truncated: bool = False,
+        self, *, namespace: str, job: str, run: int, delivery: int, lease: str, number: int, text: str
     ) -> None:
         """Keep one chunk; a repeat of its number is ignored; beyond the limit it is dropped and that is recorded.
-        `truncated` notes that the worker dropped text after it. The caller has checked that the session holds the
-        lease."""
-        prefix = lease_prefix(namespace, job, run, delivery, lease)
-        await self._logs.append(prefix, number, text, truncated=truncated)
+        The caller has checked that the session holds the lease."""
+        await self._logs.append(lease_prefix(namespace, job, run, delivery, lease), number, text)
         self.recorder.logged(len(text))
 
     async def witness(self, incarnation: str, seq: int) -> Standing:

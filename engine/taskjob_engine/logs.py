@@ -42,9 +42,9 @@ class DeliveryLogs:
         self._limit = limit_bytes
         self._written: OrderedDict[str, _Written] = OrderedDict()
 
-    async def append(self, prefix: str, number: int, text: str, *, truncated: bool = False) -> None:
+    async def append(self, prefix: str, number: int, text: str) -> None:
         """Keep one chunk. A repeat of its number is ignored; what goes beyond the limit is replaced by one line
-        that says so, and so is what the worker itself dropped after it (`truncated`)."""
+        that says so."""
         key = log_key(prefix, number)
         written = await self._of(prefix)
         if written.full or number in written.numbers:
@@ -52,9 +52,7 @@ class DeliveryLogs:
         data = text.encode("utf-8", "replace")
         if written.size + len(data) > self._limit:
             written.full = True
-            data = data[: max(0, self._limit - written.size)] + _marker(f"over the limit of {self._limit} bytes")
-        elif truncated:
-            data += _marker("dropped by the worker")
+            data = _cut(data, self._limit - written.size) + self._marker()
         # Counted before the write, so that chunks appended side by side cannot pass the limit together.
         written.numbers.add(number)
         written.size += len(data)
@@ -102,6 +100,10 @@ class DeliveryLogs:
         self._written.move_to_end(prefix)
         return written
 
+    def _marker(self) -> bytes:
+        return f"\n[log cut here: over the limit of {self._limit} bytes]\n".encode()
 
-def _marker(why: str) -> bytes:
-    return f"\n[log cut here: {why}]\n".encode()
+
+def _cut(data: bytes, size: int) -> bytes:
+    """The first `size` bytes, without half a character at the end."""
+    return data[: max(0, size)].decode("utf-8", "ignore").encode()

@@ -110,6 +110,18 @@ async def test_scenario_02_the_store_fails_over(idle_lab):
     await expect_only_the_dead_to_lapse(lab, healthy, kept, lapsed)
 
 
+async def test_an_expiry_that_fails_is_an_outage_too(idle_lab):
+    lab = idle_lab
+    outage = Outage(lab.store)
+    await lab.start(outage)
+    await lab.past_holdoff()
+    outage.down = True
+    await lab.rounds.whole("expire")
+    assert lab.engine.holdoff.remaining_seconds() == 15.0
+    assert lab.engine.holdoff.cause == "StoreOutage"
+    assert b'taskjob_maintenance_errors_total{service="expire"}' in await lab.engine.metrics()
+
+
 async def test_g5_a_cut_connection_that_is_not_resumed_lapses_after_three_seconds(lab):
     healthy, dead, kept, lapsed = await two_workers(lab)
     assert await dead.close(within_seconds=3)

@@ -5,12 +5,14 @@ import asyncio
 import msgspec
 import pytest
 
+from taskjob.errors import UnavailableError
 from taskjob.model import AttemptOutcome
+from taskjob_engine import logs
 from taskjob_engine.logs import PAGE_BYTES
 from taskjob_engine.store import JobRef
 
 
-async def append(lab, grant, number, text, **more):
+async def append(lab, grant, number, text):
     await lab.engine.append_log(
         namespace=grant.namespace,
         job=grant.job,
@@ -19,7 +21,6 @@ async def append(lab, grant, number, text, **more):
         lease=grant.lease,
         number=number,
         text=text,
-        **more,
     )
 
 
@@ -125,10 +126,35 @@ async def test_the_limit_is_remembered_over_a_restart(short):
     assert text == "x" * 60 + "y" * 40 + "\n[log cut here: over the limit of 100 bytes]\n"
 
 
-async def test_what_the_worker_dropped_is_said(lab, running):
+async def test_the_cut_leaves_no_half_character(short):
+    lab, _, ref, grant = short
+    await append(lab, grant, 0, "x" * 99 + "€")
+    assert (await lab.engine.logs(ref)).text == "x" * 99 + "\n[log cut here: over the limit of 100 bytes]\n"
+
+
+async def test_a_chunk_that_could_not_be_kept_may_come_again(short, monkeypatch):
+    lab, _, ref, grant = short
+
+    async def full(*_):
+        raise UnavailableError("no space is left")
+
+    for number, text in [(0, "x" * 60), (1, "y" * 60)]:
+        with monkeypatch.context() as patch:
+            patch.setattr(lab.engine._artifacts, "put", full)
+            with pytest.raises(UnavailableError):
+                await append(lab, grant, number, text)
+        await append(lab, grant, number, text)
+    assert (await lab.engine.logs(ref)).text.startswith("x" * 60 + "y" * 40 + "\n[log cut")
+
+
+async def test_what_is_remembered_of_logs_is_bounded(lab, running, monkeypatch):
+    monkeypatch.setattr(logs, "_REMEMBERED_DELIVERIES", 2)
     _, ref, grant = running
-    await append(lab, grant, 0, "much", truncated=True)
-    assert (await lab.engine.logs(ref)).text == "much\n[log cut here: dropped by the worker]\n"
+    for lease in "abc":
+        await append(lab, msgspec.structs.replace(grant, lease=lease * 32), 0, lease)
+    assert len(lab.engine._logs._written) == 2
+    await append(lab, msgspec.structs.replace(grant, lease="a" * 32), 0, "again")
+    assert "again" not in (await lab.engine.logs(ref)).text
 
 
 async def test_a_long_log_comes_in_bounded_pages(lab, running):

@@ -19,6 +19,8 @@ def backup(path: Path, target: Path) -> None:
     part.unlink(missing_ok=True)
     connection = open_reader(path)
     try:
+        # The connection stays read-only by its mode; this pragma would forbid writing the copy as well.
+        connection.execute("PRAGMA query_only = 0")
         connection.execute("VACUUM INTO ?", (str(part),))
     except BaseException:
         part.unlink(missing_ok=True)

@@ -121,6 +121,14 @@ def test_a_wait_for_a_time_says_which(reason, words):
     assert words in answer.sentence
 
 
+def test_a_long_wait_is_told_in_days():
+    assert "in 3 d 4 h" in explain(waiting(Reason.DELAYED, due_at=NOW + 76 * 3600 * SECOND), now=NOW).sentence
+
+
+def test_blocked_by_other_jobs():
+    assert "depends on" in explain(waiting(Reason.BLOCKED), now=NOW).sentence
+
+
 def test_back_off_tells_the_error_and_the_next_attempt():
     facts = waiting(
         Reason.BACKOFF, attempts=2, due_at=NOW + 4 * SECOND, last_error=ErrorInfo(type="OSError", message="gone\nx")
