@@ -185,6 +185,18 @@ class TestTcp:
         assert (await worker.settle(grant)).verdicts == ()
         assert (await house.job(grant.job)).deliveries == 1
 
+    async def test_a_resume_is_told_what_it_lost_and_what_to_stop(self, house, hire):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        worker.cut()
+        await house.cancel(grant.job)
+        gone = Held(job=grant.job, lease="0" * 32)
+        await worker.resume(holding=[gone, Held(job=grant.job, lease=grant.lease)])
+        told = await worker.recv()
+        assert [(item.lease, item.reason) for item in told.lost] == [(gone.lease, "Superseded")]
+        assert [(item.lease, item.reason) for item in told.cancel] == [(grant.lease, "CancelRequested")]
+
     async def test_seq_grows_by_one(self, house, hire):
         worker = await hire()
         await worker.call(worker.exchange())

@@ -165,6 +165,8 @@ class Connection(asyncio.Protocol):
         self._live = live
         self._known()
         self.send(welcome)
+        if live.tidings is not None:
+            self.send(live.tidings)
         if self._transport is None:
             self._service.disconnected(live)
 

@@ -81,9 +81,7 @@ class Exchanges:
         live.checked_at = self._clock()
         left = max(0.1, live.heard_at + self.ttl_seconds - self._clock())
         renewed = await self._engine.renew(Renewal(ref=live.ref, ttl_seconds=left))
-        if not renewed.renewed:
-            return Update(renewed=False)
-        return Update(cancel=_cancel(renewed)) if renewed.cancelling else None
+        return tidings(renewed) if renewed.renewed else Update(renewed=False)
 
     # ---- renewal
 
@@ -199,6 +197,14 @@ class Exchanges:
         if lost or renewed.cancelling:
             answers[0] = msgspec.structs.replace(answers[0], lost=lost, cancel=_cancel(renewed, settling))
         return answers
+
+
+def tidings(renewed: Renewed) -> Update | None:
+    """What a renewal found lost or to be stopped; None: nothing."""
+    if not renewed.lost and not renewed.cancelling:
+        return None
+    lost = tuple(LostLease(job=item.job, lease=item.lease, reason=item.reason) for item in renewed.lost)
+    return Update(lost=lost, cancel=_cancel(renewed))
 
 
 def standing(engine: Engine) -> Witness:

@@ -66,6 +66,8 @@ class LiveSession:
         self.held: dict[str, Holding] = {}
         self.holders: dict[str, LiveSession] = {}
         """All sessions of the process by the jobs they hold."""
+        self.tidings: Update | None = None
+        """What a resume found lost or to be stopped, to be told right behind the welcome."""
         self.heard_at = 0.0
         """When its worker last spoke, on the loop's clock."""
         self.renewed_at = 0.0

@@ -25,7 +25,7 @@ from taskjob_api.gateway.authentication import WORKER_SCOPE, Authenticator, Docu
 from taskjob_api.gateway.cancels import CancelPushes
 from taskjob_api.gateway.departures import Departures
 from taskjob_api.gateway.directory import SessionDirectory
-from taskjob_api.gateway.exchange import Exchanges, heed, standing
+from taskjob_api.gateway.exchange import Exchanges, heed, standing, tidings
 from taskjob_api.gateway.live import Holding, LiveSession, LiveSessions, Outlet
 from taskjob_api.gateway.liveness import ProcessWatch
 from taskjob_api.gateway.submits import submit_jobs
@@ -147,6 +147,7 @@ class WorkerGateway:
             outlet=outlet,
             process=known.process,
         )
+        live.tidings = tidings(renewed)
         lost = {(item.job, item.lease) for item in renewed.lost}
         _inherit(live, known, [held for held in resume.holding if (held.job, held.lease) not in lost])
         return live, self._admit(live, intent.protocol)
