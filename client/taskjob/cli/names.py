@@ -15,6 +15,8 @@ from taskjob.model import is_identifier
 SHORTEST_PREFIX = 8
 _HEX = re.compile(r"[0-9a-f]+\Z")
 _MOST_CANDIDATES = 5000
+_NO_JOB_IS_BORN_IN = 2255
+"""Times end there (`taskjob.spec.times`)."""
 
 
 def find_job(client: Client, typed: str) -> JobView:
@@ -40,13 +42,21 @@ def find_jobs(client: Client, typed: Sequence[str]) -> list[JobView]:
     return [find_job(client, one) for one in typed]
 
 
+def born_at(prefix: str) -> datetime:
+    """An id begins with its time of birth in milliseconds (12 digits): the earliest that a prefix can mean."""
+    return datetime.fromtimestamp(int(prefix[:12].ljust(12, "0"), 16) / 1000, UTC)
+
+
 def _with_prefix(client: Client, prefix: str) -> list[JobView]:
-    """An id begins with its time of birth in milliseconds (12 digits), so a prefix names a span of time."""
-    digits = prefix[:12]
-    first = int(digits.ljust(12, "0"), 16)
-    last = int(digits.ljust(12, "f"), 16)
     slack = timedelta(seconds=60)  # ids are drawn by the api's clock, created_at by the store's
-    where = JobQuery(created_after=_moment(first) - slack, created_before=_moment(last) + slack)
+    try:
+        where = JobQuery(
+            created_after=born_at(prefix) - slack, created_before=born_at(prefix[:12].ljust(12, "f")) + slack
+        )
+    except (OverflowError, ValueError):
+        return []  # no time that a calendar knows
+    if born_at(prefix).year >= _NO_JOB_IS_BORN_IN:
+        return []
     found = []
     for number, job in enumerate(client.jobs(where, page_size=200)):
         if job.id.startswith(prefix):
@@ -56,13 +66,6 @@ def _with_prefix(client: Client, prefix: str) -> list[JobView]:
                 f"too many jobs were made about the time of {prefix!r}", hint="write more of the id, or all of it"
             )
     return found
-
-
-def _moment(milliseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
-    except (OverflowError, ValueError):
-        raise NotFoundError("no such job", hint="`taskjob get jobs` lists them") from None
 
 
 def find_worker(client: Client, typed: str) -> WorkerView:

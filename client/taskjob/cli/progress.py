@@ -7,16 +7,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice
 
 import click
 
 from taskjob.cli.exit_codes import ExitCode
+from taskjob.cli.names import born_at
 from taskjob.cli.output import coloured, is_terminal
-from taskjob.client import Client, JobFailedError
+from taskjob.client import Client, JobFailedError, JobQuery
 from taskjob.client.views import JobView
 from taskjob.model import Phase
 
 PLAIN_SECONDS = 5.0
+SWEEP_SECONDS = 1.0
+MANY = 20
 _SHOWN_FAILURES = 20
 
 
@@ -25,15 +30,34 @@ Step = Callable[[int], None]
 
 
 def wait_all(client: Client, jobs: Sequence[str], *, timeout_seconds: float | None) -> list[JobView]:
-    """All of them, finished. Raises `TimeoutError` when the time for all together is over."""
+    """All of them, finished, in order. Raises `TimeoutError` when the time for all together is over."""
     end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    finished: list[JobView] = []
+    found: dict[str, JobView] = {}
     with _progress(len(jobs)) as step:
+        if len(jobs) > MANY:
+            _sweep_until_few(client, jobs, found, end, step)
         for job in jobs:
-            left = None if end is None else max(0.0, end - time.monotonic())
-            finished.append(_wait_stepping(client, job, left, lambda: step(len(finished))))
-            step(len(finished))
-    return finished
+            if job not in found:
+                left = None if end is None else max(0.0, end - time.monotonic())
+                found[job] = _wait_stepping(client, job, left, lambda: step(len(found)))
+                step(len(found))
+    return [found[job] for job in jobs]
+
+
+def _sweep_until_few(
+    client: Client, jobs: Sequence[str], found: dict[str, JobView], end: float | None, step: Step
+) -> None:
+    """Find the finished by lists of their time rather than one by one; the last few are left to the caller."""
+    since = born_at(min(jobs)) - timedelta(seconds=60)
+    where = JobQuery(created_after=since, phases=tuple(phase for phase in Phase if phase.is_terminal))
+    most = 5 * len(jobs) + 1000  # where strangers' jobs are many, lists do not help
+    while True:
+        waiting = set(jobs) - found.keys()
+        found |= {job.id: job for job in islice(client.jobs(where, page_size=200), most) if job.id in waiting}
+        step(len(found))
+        if len(set(jobs) - found.keys()) <= MANY or (end is not None and time.monotonic() > end):
+            return
+        time.sleep(SWEEP_SECONDS)
 
 
 def tell_endings(jobs: Sequence[JobView]) -> ExitCode:

@@ -67,7 +67,7 @@ def _queue_wide(queue: QueueView) -> tuple[str, ...]:
 
 def _worker(worker: WorkerView, now: datetime) -> tuple[str, ...]:
     busy = f"{worker.held}/{worker.slots}"
-    names = (",".join(worker.queues), ",".join(worker.tasks))
+    names = (",".join(worker.queues), ",".join(sorted(worker.tasks)))
     return (worker.name, worker.state, busy, *names, words.ago(worker.connected_at, now))
 
 

@@ -37,6 +37,11 @@ def phase(job: JobView) -> str:
     return job.phase.pascal
 
 
+def status(job: JobView) -> str:
+    """The phase, with the reason where it says more."""
+    return phase(job) if job.reason in {"", phase(job)} else f"{phase(job)} ({job.reason})"
+
+
 def attempt(job: JobView) -> str:
     """`2/5`: attempts charged so far, and the one that runs."""
     running = 1 if job.phase in {Phase.ASSIGNED, Phase.RUNNING} else 0

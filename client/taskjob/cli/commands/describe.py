@@ -39,7 +39,7 @@ def _job(client: Client, name: str) -> None:
             ("Queue", job.queue),
             ("Task", job.task),
             ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(job.labels.items()))),
-            ("Status", f"{words.phase(job)} ({job.reason})" if job.reason else words.phase(job)),
+            ("Status", words.status(job)),
             ("Message", job.message),
             ("Attempt", words.attempt(job)),
             ("Lost", str(job.lost or "")),
@@ -135,7 +135,7 @@ def _worker(client: Client, name: str) -> None:
             ("Busy", f"{worker.held} of {worker.slots} slots"),
             ("Carrier", worker.carrier),
             ("Queues", ", ".join(worker.queues)),
-            ("Tasks", ", ".join(worker.tasks)),
+            ("Tasks", ", ".join(sorted(worker.tasks))),
             ("Connected", words.moment(worker.connected_at)),
             ("Heard of", f"{words.ago(worker.renewed_at)} ago"),
         ]
