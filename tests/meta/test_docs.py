@@ -101,3 +101,11 @@ def test_one_sentence_a_line(page: Path) -> None:
     prose = [line for line in FENCE.sub("", text).splitlines() if line and line[0] not in "|-#>0123456789 <"]
 
     assert [] == [line for line in prose if re.search(r"[a-z)`][.!?] [A-Z]", line)]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guarantees.md"])
+@pytest.mark.parametrize("limit", ["exactly-once execution", "a global order", "loss of the store itself"])
+def test_g9_what_is_not_promised_is_said(page: str, limit: str) -> None:
+    text = (ROOT / page).read_text().lower()
+
+    assert limit in text[text.index("not promise") :]
