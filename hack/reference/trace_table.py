@@ -73,8 +73,7 @@ def cell(names: list[str]) -> str:
     if not names:
         return MISSING
     shown = [f"`{name if name.startswith('make ') else 'tests/' + name}`" for name in names[:MOST_SHOWN]]
-    more = len(names) - len(shown)
-    return "<br>".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+    return "<br>".join([*shown, "and more"] if len(names) > MOST_SHOWN else shown)
 
 
 def table(rows: Iterable[trace_items.Row]) -> str:
