@@ -21,21 +21,18 @@ class Results:
         self._artifacts = artifacts
         self._inline_bytes = inline_bytes
 
-    def must_move(self, item: Settlement) -> bool:
-        return item.result is not None and len(item.result) > self._inline_bytes
-
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """Settle with large results placed first, so that a recorded reference always names an object."""
-        placed: list[Settlement] = []
+        limit = self._inline_bytes
+        large = [index for index, item in enumerate(items) if item.result is not None and len(item.result) > limit]
+        if not large:
+            return await self._store.settle(items)
+        placed = list(items)
         fresh: dict[int, str] = {}
-        for index, item in enumerate(items):
-            if not self.must_move(item):
-                placed.append(item)
-                continue
-            moved, created = await self._move(item)
-            placed.append(moved)
-            if created and moved.result_ref is not None:
-                fresh[index] = moved.result_ref
+        for index in large:
+            placed[index], created = await self._move(items[index])
+            if created is not None:
+                fresh[index] = created
         verdicts = await self._store.settle(placed)
         for index, key in fresh.items():
             if verdicts[index].verdict is SettleVerdict.STALE:
@@ -47,11 +44,12 @@ class Results:
             return await self._artifacts.get(job.result_ref)
         return None if job.result is None else bytes(job.result)
 
-    async def _move(self, item: Settlement) -> tuple[Settlement, bool]:
+    async def _move(self, item: Settlement) -> tuple[Settlement, str | None]:
+        """The settlement with a reference instead of its result, and the object's key where it was made just now."""
         [job] = await self._store.get([JobRef(namespace=item.namespace, id=item.job)])
         if job is None:  # the store will say that it knows no such job
-            return msgspec.structs.replace(item, result=None), False
+            return msgspec.structs.replace(item, result=None), None
         assert item.result is not None
         key = result_key(lease_prefix(job.namespace, job.id, job.run, job.deliveries, item.lease))
         created = await self._artifacts.put(key, item.result)
-        return msgspec.structs.replace(item, result=None, result_ref=key), created
+        return msgspec.structs.replace(item, result=None, result_ref=key), key if created else None
