@@ -14,12 +14,8 @@ def waiting(facts: Explanation, now: Micros) -> Answer:
     job = facts.job
     left = None if job.due_at is None else max(0.0, (job.due_at - now) / SECOND)
     if job.suspend or job.reason is Reason.SUSPENDED:
-        return answer(
-            job,
-            Reason.SUSPENDED,
-            "It is suspended.",
-            steps=(f"set suspend: false, or: taskjob resume {shown_name(job)}",),
-        )
+        step = "set suspend: false in its document, then: taskjob apply -f FILE"
+        return answer(job, Reason.SUSPENDED, "It is suspended.", steps=(step,))
     if job.reason is Reason.LIMITED:
         return _limited_key(facts)
     when = "soon" if left is None or job.due_at is None else f"in {span(left)}, at {format_time(job.due_at)}"
