@@ -23,7 +23,8 @@ PRINCIPAL = "local"
 async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str, list[str]]:
     """Ids by phase: submitted, queued, assigned, running, retry_queued, completed, dead_letter, cancelled."""
     ids: dict[str, list[str]] = {}
-    task = f"leased.{new_job_id()[-12:]}"
+    own = new_job_id()[-12:]
+    task, queue = f"leased.{own}", f"q{own}"
     session = SessionRef(session=new_job_id(), epoch=1, principal=PRINCIPAL)
     await engine.open_session(
         SessionOpen(
@@ -31,7 +32,7 @@ async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str,
             principal=PRINCIPAL,
             worker="w-1",
             namespace=NAMESPACE,
-            queues=("default",),
+            queues=(queue,),
             tasks=(task,),
             slots=8,
             carrier="tcp",
@@ -40,7 +41,7 @@ async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str,
     )
     for _ in range(copies):
         for phase in ("completed", "dead_letter", "retry_queued", "assigned", "running"):
-            ids.setdefault(phase, []).append(await _leased(engine, store, session, task, phase))
+            ids.setdefault(phase, []).append(await _leased(engine, store, session, task, queue, phase))
         ids.setdefault("queued", []).append(await _submit(engine, "nobody"))
         ids.setdefault("submitted", []).append(await _submit(engine, "nobody", suspend=True))
         cancelled = await _submit(engine, "nobody")
@@ -49,15 +50,15 @@ async def seed(engine: Engine, store: JobStore, *, copies: int = 1) -> dict[str,
     return ids
 
 
-async def _submit(engine: Engine, task: str, **fields: object) -> str:
-    item = Submission(id=new_job_id(), namespace=NAMESPACE, queue="default", task=task, labels={"team": "a"}, **fields)
+async def _submit(engine: Engine, task: str, *, queue: str = "unserved", **fields: object) -> str:
+    item = Submission(id=new_job_id(), namespace=NAMESPACE, queue=queue, task=task, labels={"team": "a"}, **fields)
     [verdict] = await engine.submit([item])
     return verdict.id
 
 
-async def _leased(engine: Engine, store: JobStore, session: SessionRef, task: str, phase: str) -> str:
+async def _leased(engine: Engine, store: JobStore, session: SessionRef, task: str, queue: str, phase: str) -> str:
     attempts = 1 if phase == "dead_letter" else 5
-    job = await _submit(engine, task, retry=RetryPolicy(max_attempts=attempts))
+    job = await _submit(engine, task, queue=queue, retry=RetryPolicy(max_attempts=attempts))
     [leased] = await store.lease([LeaseRequest(ref=session, n=1)])
     [grant] = leased.grants
     assert grant.job == job
