@@ -12,6 +12,7 @@ from taskjob.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from taskjob.client import Client
+    from taskjob.client.views import JobView
 
 
 @click.command()
@@ -21,18 +22,19 @@ if TYPE_CHECKING:
 @with_client
 def command(*, client: Client, jobs: tuple[str, ...], wait: bool, timeout: float | None) -> int:
     """Cancel JOBS. One that waits ends at once; one that runs is told, and ends when its task has stopped."""
+    from taskjob.cli.each import on_each  # noqa: PLC0415
     from taskjob.cli.names import find_jobs  # noqa: PLC0415
     from taskjob.cli.progress import wait_all  # noqa: PLC0415
     from taskjob.model import Phase  # noqa: PLC0415
 
-    found = find_jobs(client, jobs)
-    for job in found:
+    def cancel(job: JobView) -> None:
         after = client.cancel(job.id)
-        told = "cancelled" if after.phase is Phase.CANCELLED else "cancelling" if not after.finished else "unchanged"
-        click.echo(f"taskjob/{job.shown} {told}")
+        click.echo(f"taskjob/{job.shown} {'cancelled' if after.phase is Phase.CANCELLED else 'cancelling'}")
+
+    taken, code = on_each(find_jobs(client, jobs), cancel)
     if not wait:
-        return ExitCode.OK
-    ended = wait_all(client, [job.id for job in found], timeout_seconds=timeout)
+        return code
+    ended = wait_all(client, [job.id for job in taken], timeout_seconds=timeout)
     for job in ended:
         click.echo(f"taskjob/{job.shown} {job.phase}")
-    return ExitCode.OK if all(job.phase is Phase.CANCELLED for job in ended) else ExitCode.JOB_FAILED
+    return code if all(job.phase is Phase.CANCELLED for job in ended) else max(code, ExitCode.JOB_FAILED)

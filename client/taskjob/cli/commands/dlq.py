@@ -14,6 +14,7 @@ from taskjob.cli.filters import job_query
 
 if TYPE_CHECKING:
     from taskjob.client import Client
+    from taskjob.client.views import JobView
 
 _FILTERS = (
     click.option("--queue", metavar="QUEUE", help="In this queue."),
@@ -103,17 +104,17 @@ def _act(client: Client, action: str, told: str, *, everything: bool, yes: bool,
 
 
 def _rerun_named(client: Client, names: tuple[str, ...]) -> int:
+    from taskjob.cli.each import on_each  # noqa: PLC0415
     from taskjob.cli.names import find_jobs  # noqa: PLC0415
     from taskjob.errors import ConflictError  # noqa: PLC0415
     from taskjob.model import Phase  # noqa: PLC0415
 
-    found = find_jobs(client, names)
-    for job in found:
+    def rerun(job: JobView) -> None:
         if job.phase is not Phase.DEAD_LETTER:
             raise ConflictError(f"{job.shown} is {job.phase}, no dead letter", hint="taskjob rerun")
-    for job in found:
         click.echo(f"taskjob/{job.shown} run {client.rerun(job.id).run} started")
-    return ExitCode.OK
+
+    return on_each(find_jobs(client, names), rerun)[1]
 
 
 def _dead(filters: dict[str, Any]) -> Any:

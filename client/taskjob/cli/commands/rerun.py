@@ -8,10 +8,10 @@ import click
 
 from taskjob.cli.connection import with_client
 from taskjob.cli.durations import DURATION
-from taskjob.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from taskjob.client import Client
+    from taskjob.client.views import JobView
 
 
 @click.command()
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 @with_client
 def command(*, client: Client, jobs: tuple[str, ...], wait: bool, timeout: float | None) -> int:
     """Run finished JOBS or dead letters again: the same jobs, counters from zero, history kept."""
+    from taskjob.cli.each import on_each  # noqa: PLC0415
     from taskjob.cli.names import find_jobs  # noqa: PLC0415
     from taskjob.cli.progress import tell_endings, wait_all  # noqa: PLC0415
     from taskjob.cli.workers_known import warn_unless_known  # noqa: PLC0415
 
-    found = find_jobs(client, jobs)
-    for job in found:
-        after = client.rerun(job.id)
-        click.echo(f"taskjob/{job.shown} run {after.run} started")
-    warn_unless_known(client, {(job.queue, job.task) for job in found})
-    if not wait:
-        return ExitCode.OK
-    return tell_endings(wait_all(client, [job.id for job in found], timeout_seconds=timeout))
+    def rerun(job: JobView) -> None:
+        click.echo(f"taskjob/{job.shown} run {client.rerun(job.id).run} started")
+
+    taken, code = on_each(find_jobs(client, jobs), rerun)
+    warn_unless_known(client, {(job.queue, job.task) for job in taken})
+    if not wait or not taken:
+        return code
+    return max(code, tell_endings(wait_all(client, [job.id for job in taken], timeout_seconds=timeout)))

@@ -1,0 +1,72 @@
+"""What a command line loads before it does anything: the help and completion must not wait for libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from live_stack import clean_environment
+
+from taskjob.cli.app import COMMANDS
+
+HEAVY = {"rich", "httpx2", "pydantic", "yaml", "fastapi", "uvicorn", "watchfiles", "taskjob_api", "taskjob_worker"}
+
+
+def _loaded(*arguments: str, **variables: str) -> tuple[set[str], str]:
+    program = (
+        "import sys\nfrom taskjob.cli.app import invoke\ncode = invoke(sys.argv[1:])\n"
+        "print(*sys.modules, file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=clean_environment(**variables),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    return set(done.stderr.split()), done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    loaded, said = _loaded("--help")
+
+    assert not HEAVY & loaded
+    assert not {name for name in loaded if name.startswith("taskjob.cli.commands.")}
+    for name, (_, line) in COMMANDS.items():
+        assert f"  {name} " in said
+        assert line[:40] in " ".join(said.split())
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_of_a_command_imports_that_command_only(name: str) -> None:
+    loaded, said = _loaded(name, "--help")
+
+    assert not HEAVY & loaded
+    assert {one for one in loaded if one.startswith("taskjob.cli.commands.")} == {f"taskjob.cli.commands.{name}"}
+    assert f"Usage: taskjob {name}" in said
+
+
+def test_a_command_that_is_piped_imports_no_rich() -> None:
+    loaded, _ = _loaded("version", "--server", "http://127.0.0.1:1")
+
+    assert "rich" not in loaded
+    assert "pydantic" not in loaded
+
+
+def test_without_click_the_extra_is_named() -> None:
+    program = "import sys\nsys.modules['click'] = None\nfrom taskjob.cli import main\nmain()"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+
+    assert done.returncode == 2
+    assert "pip install 'taskjob[cli]'" in done.stderr
+
+
+def test_without_the_server_the_extra_is_named() -> None:
+    program = "import sys\nsys.modules['uvicorn'] = None\nfrom taskjob.cli.app import run\nrun(['api', '--open'])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+
+    assert done.returncode == 2
+    assert "uvicorn is not installed" in done.stderr
+    assert "pip install 'taskjob[api]'" in done.stderr
