@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from taskjob.context import Context
+from taskjob.decorator import Task, job_document, task
 from taskjob.payload import InvalidPayloadError
 from taskjob.registry import CannotLoadTasksError, DuplicateTaskError, Registry, load, registry
 from taskjob.signals import Retry, Snooze
-from taskjob.decorator import Task, job_document, task
 
 
 def add(a: int, b: int = 1) -> int:
