@@ -134,10 +134,10 @@ def _add_submit(paths: dict[str, Any]) -> None:
         "required": True,
         "schema": {"type": "string", "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
     }
-    for prefix, parameters in (("/v1/namespaces/{namespace}", [namespace]), ("", [])):
-        suffix = "" if prefix else "_in_default_namespace"
-        paths.setdefault(f"{prefix}/jobs", {})["post"] = _submit_operation(f"submit_job{suffix}", parameters)
-        paths[f"{prefix}/jobs/batch"] = {"post": _batch_operation(f"submit_batch{suffix}", parameters)}
+    scoped = "/v1/namespaces/{namespace}/jobs"
+    paths[scoped]["post"] = _submit_operation("submit_job", [namespace])
+    paths["/jobs"]["post"] = _submit_operation("submit_job_in_default_namespace", [])
+    paths[f"{scoped}/batch"] = {"post": _batch_operation("submit_batch", [namespace])}
 
 
 def _submit_operation(name: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from taskjob_engine.store import Submission, Submitted
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PATH = re.compile(r"(?:/v1/namespaces/([^/]+))?/jobs(/batch)?\Z")
+_PATH = re.compile(r"/v1/namespaces/([^/]+)/jobs(/batch)?\Z|/jobs\Z")
 _encode = msgspec.json.Encoder().encode
 
 

@@ -33,7 +33,17 @@ SETTINGS = hypothesis.settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-SCHEMA = schemathesis.openapi.from_dict(openapi_document())
+
+
+def document() -> dict[str, Any]:
+    """The real one, with small batches: generating a thousand documents shows nothing more, and takes long."""
+    described = openapi_document()
+    batch = described["paths"]["/v1/namespaces/{namespace}/jobs/batch"]["post"]["requestBody"]
+    batch["content"]["application/json"]["schema"]["properties"]["items"]["maxItems"] = 3
+    return described
+
+
+SCHEMA = schemathesis.openapi.from_dict(document())
 OPERATIONS = {
     f"{operation.method.upper()} {operation.path}": operation
     for operation in (result.ok() for result in SCHEMA.get_all_operations())
@@ -120,58 +130,65 @@ def aim(case: Any, data: st.DataObject, server: Server) -> None:
 
 def keep_rules_beyond_schemas(case: Any, query: dict[str, Any]) -> None:
     """What a schema cannot say: cursors and tokens come from the server, a key has one value, a pause ends later,
-    an action's phases fit it, and JSON has 32 levels and no duplicate labels."""
+    an action's phases fit it, and 1.0 is not the integer 1."""
     query.pop("cursor", None)
+    if "label" in query:
+        query["label"] = query["label"].partition(",")[0]
     if isinstance(case.body, dict):
+        hypothesis.assume(not has_whole_floats(case.body))
         if case.headers and case.body.get("idempotencyKey") is not None:
             case.headers.pop("Idempotency-Key", None)
-        for name in ("until", "token"):
-            case.body.pop(name, None)
+        hypothesis.assume("until" not in case.body and "token" not in case.body)
         if isinstance(case.body.get("filter"), dict):
             case.body["filter"].pop("phase", None)
         if case.path.endswith("/actions"):
             case.body.setdefault("action", "cancel")
 
 
-def call(server: Server, label: str, case: Any, *, token: bool) -> None:
-    headers = {"Authorization": f"Bearer {server.token}"} if token else None
+def has_whole_floats(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(has_whole_floats, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and value.is_integer()
+
+
+def call(server: Server, label: str, case: Any) -> None:
+    headers = {"Authorization": f"Bearer {server.token}"}
     response = case.call(base_url=server.url, headers=headers, timeout=10)
     if response.status_code < 300:
         server.reached[label] += 1
     case.validate_response(response, headers=headers)
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
 @pytest.mark.parametrize("label", OPERATIONS)
-def test_operation_with_a_token(server, label, mode):
+def test_operation_with_a_token(server, label):
     operation = OPERATIONS[label]
-    if mode is GenerationMode.NEGATIVE and not takes_input(operation):
-        pytest.skip("takes no input that could be wrong")
     server.seed()
+    cases = operation.as_strategy()
+    if takes_input(operation):
+        cases = st.one_of(cases, cases, operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 
     @SETTINGS
-    @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
+    @given(case=cases, data=st.data())
     def explore(case, data):
-        if mode is GenerationMode.POSITIVE:
+        if case.meta.generation.mode is GenerationMode.POSITIVE:
             aim(case, data, server)
-        call(server, label, case, token=True)
+        call(server, label, case)
 
     explore()
-    if mode is GenerationMode.POSITIVE:
-        assert server.reached[label] > 0
+    assert server.reached[label] > 0
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_operation_without_a_token(server, label):
     operation = OPERATIONS[label]
-    public = not operation.definition.raw.get("security")
+    expected = 401 if operation.definition.raw.get("security") else 200
 
-    @SETTINGS
+    @hypothesis.settings(SETTINGS, max_examples=20)
     @given(case=operation.as_strategy())
     def explore(case):
         response = case.call(base_url=server.url, timeout=10)
         case.validate_response(response)
-        assert (response.status_code == 200) if public else (response.status_code == 401)
+        assert response.status_code == expected
 
     explore()
 

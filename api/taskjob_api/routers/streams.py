@@ -32,7 +32,14 @@ LOG_POLL_SECONDS = 0.5
 EVENT_STREAM = "text/event-stream"
 
 _encode = msgspec.json.Encoder().encode
-_STREAM = {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}}
+
+
+def _event(name: str) -> dict[str, Any]:
+    """One event of a stream; `data` is a JobView or LogView as JSON text, `{}` in the last one."""
+    properties = {"event": {"enum": [name, "end"]}, "id": {"type": "string"}, "data": {"type": "string"}}
+    return {"schema": {"type": "object", "properties": properties, "required": ["event", "data"]}}
+
+
 _NO_MORE: dict[int | str, dict[str, Any]] = {204: {"description": "The stream ended before; nothing will follow"}}
 
 
@@ -49,7 +56,11 @@ class LogQuery(StrictModel):
 
 
 @router.get(
-    "/jobs/{job_id}/events", responses={200: {"description": "Snapshots as they change", **_STREAM}, **_NO_MORE}
+    "/jobs/{job_id}/events",
+    responses={
+        200: {"description": "Snapshots as they change", "content": {EVENT_STREAM: _event("job")}},
+        **_NO_MORE,
+    },
 )
 async def stream_job(
     request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
@@ -72,7 +83,7 @@ async def stream_job(
             "description": "A piece of the log; with follow, pieces as they come",
             "content": {
                 "application/json": {"schema": reference(LogView)},
-                EVENT_STREAM: {"schema": {"type": "string"}},
+                EVENT_STREAM: _event("log"),
             },
         },
         **_NO_MORE,
@@ -108,7 +119,7 @@ async def _job_events(engine: Engine, lifetime: Lifetime, ref: JobRef, seen: str
                 return
             if (event_id := _job_event_id(job)) != seen:
                 seen = event_id
-                yield _event("job", event_id, job_view(job))
+                yield _frame("job", event_id, job_view(job))
             if job.phase.is_terminal:
                 yield b"event: end\ndata: {}\n\n"
                 return
@@ -140,7 +151,7 @@ async def _log_events(
             run, attempt = page.run, page.delivery
         if page.text:
             after = page.next
-            yield _event("log", str(after), log_view(page))
+            yield _frame("log", str(after), log_view(page))
         if page.complete:
             yield b"event: end\ndata: {}\n\n"
             return
@@ -155,5 +166,5 @@ def _job_event_id(job: Job) -> str:
     return f"{job.run}.{job.revision}"
 
 
-def _event(name: str, event_id: str, view: JobView | LogView) -> bytes:
+def _frame(name: str, event_id: str, view: JobView | LogView) -> bytes:
     return b"event: %s\nid: %s\ndata: %s\n\n" % (name.encode(), event_id.encode(), _encode(view))

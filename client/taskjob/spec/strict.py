@@ -53,15 +53,23 @@ NamespaceName = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9
 Key = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ErrorTypeName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
-LabelName = Annotated[
-    str,
-    Field(
-        max_length=253 + 1 + 63,
-        pattern=r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$",
+_LABEL_NAME = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+LabelName = Annotated[str, Field(max_length=317, pattern=_LABEL_NAME)]
+LabelValue = Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
+# Pydantic writes the keys as patternProperties, which would let every other key pass.
+Labels = Annotated[
+    dict[LabelName, LabelValue],
+    Field(max_length=32),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "maxProperties": 32,
+            "propertyNames": {"type": "string", "maxLength": 317, "pattern": _LABEL_NAME},
+            "additionalProperties": {"type": "string", "maxLength": 63, "pattern": _LABEL_VALUE},
+        }
     ),
 ]
-LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]
-Labels = Annotated[dict[LabelName, LabelValue], Field(max_length=32)]
 
 Time = Annotated[
     str, AfterValidator(check_time), WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40})
