@@ -98,3 +98,28 @@ def test_the_committed_jobs_are_what_the_program_writes(tmp_path: Path) -> None:
 
     assert {"photographs.yaml", "broken.yaml"} == written.keys()
     assert written == {name: (EXAMPLES / "jobs" / name).read_text() for name in written}
+
+
+def run_simple_task(*flags: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *flags, str(EXAMPLES / "simple_task.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_simple_task_runs_api_worker_and_job() -> None:
+    done = run_simple_task()
+
+    assert 0 == done.returncode, done.stderr
+    assert "{'merrier': 1, 'more': 1, 'the': 2}" in done.stdout
+
+
+def test_simple_task_names_the_extra_that_it_needs() -> None:
+    """Without site-packages nothing of ours is installed."""
+    done = run_simple_task("-I", "-S")
+
+    assert 0 != done.returncode
+    assert "pip install 'taskjob[dev]'" in done.stderr
