@@ -12,6 +12,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import msgspec
+
 from taskjob.errors import OutcomeUnknownError, TaskJobError, UnavailableError
 from taskjob.model import NamespaceStats, Phase, Queue
 from taskjob_engine import bulk
@@ -19,6 +21,7 @@ from taskjob_engine.artifacts import ArtifactStore, lease_prefix
 from taskjob_engine.dispatcher import Dispatcher
 from taskjob_engine.events import EventStream
 from taskjob_engine.holdoff import HoldOff
+from taskjob_engine.lifecycle.transitions import TIMED_OUT
 from taskjob_engine.logs import LogPage
 from taskjob_engine.maintenance import Expire, Maintenance, Promote, Prune
 from taskjob_engine.maintenance.rounds import Observer
@@ -162,7 +165,12 @@ class Engine(Reading):
         return await self._heard(self._store.session_open(session))
 
     async def renew(self, renewal: Renewal) -> Renewed:
+        """As the store's, without orders to stop for a time that the clock has jumped over: the worker measures an
+        attempt by its own monotonic clock."""
         [renewed] = await self._heard(self._store.session_renew([renewal]))
+        if renewed.cancelling and self.holdoff.skipped_seconds() > 0:
+            orders = tuple(order for order in renewed.cancelling if order.reason != TIMED_OUT)
+            return msgspec.structs.replace(renewed, cancelling=orders)
         return renewed
 
     async def close_session(self, end: SessionEnd) -> bool:

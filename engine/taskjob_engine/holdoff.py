@@ -17,6 +17,9 @@ from taskjob_engine.clock import monotonic_micros
 DISAGREEMENT_SECONDS = 5.0
 """How far the clocks may drift apart between two observations."""
 
+SKIPS_KEPT_SECONDS = 86_400.0
+"""How long a forward jump is remembered: attempts that were running then have ended by now, or nearly."""
+
 STALL_FRACTION = 3
 """An observation later than TTL / 3 means that heartbeats stood still as well."""
 
@@ -39,6 +42,7 @@ class HoldOff:
         self._monotonic = monotonic
         self._until = 0
         self._observed: tuple[Micros, Micros] | None = None
+        self._skips: list[tuple[Micros, Micros]] = []
         self.cause: str | None = None
 
     def start(self) -> None:
@@ -55,11 +59,12 @@ class HoldOff:
         store, monotonic = self._store_clock(), self._monotonic()
         if self._observed is not None:
             passed = monotonic - self._observed[1]
-            disagreement = abs(store - self._observed[0] - passed)
+            ahead = store - self._observed[0] - passed
             if passed > self._ttl // STALL_FRACTION:
                 self._hold("EventLoopStall")
-            if disagreement > DISAGREEMENT_SECONDS * SECOND:
+            if abs(ahead) > DISAGREEMENT_SECONDS * SECOND:
                 self._hold("ClockJump")
+                self._skips.append((monotonic, max(0, ahead)))
         self._observed = (store, monotonic)
 
     def remaining_seconds(self) -> float:
@@ -70,6 +75,13 @@ class HoldOff:
             self.cause = None
             return 0.0
         return left / SECOND
+
+    def skipped_seconds(self) -> float:
+        """Time that the store's clock jumped over lately, in which no attempt could run."""
+        self.observe()
+        since = self._monotonic() - int(SKIPS_KEPT_SECONDS * SECOND)
+        self._skips = [skip for skip in self._skips if skip[0] > since]
+        return sum(skipped for _, skipped in self._skips) / SECOND
 
     async def watch(self) -> None:
         """Observe for ever, often enough that a calm loop is never taken for a stalled one."""

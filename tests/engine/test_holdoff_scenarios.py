@@ -21,8 +21,7 @@ async def two_workers(lab):
     """After hold-off of the start: one that will live and one that will die, a started job each."""
     healthy, dead = await lab.session("healthy"), await lab.session("dead")
     await lab.past_holdoff(healthy, dead)
-    # Longer than any jump here: time that the clock skips counts towards an attempt's time-out, as DESIGN has it.
-    jobs = await lab.submit(timeout_seconds=7200), await lab.submit(timeout_seconds=7200)
+    jobs = await lab.submit(timeout_seconds=600), await lab.submit(timeout_seconds=600)
     grants = await healthy.run_one(), await dead.run_one()
     assert [grant.job for grant in grants] == [job.id for job in jobs]
     return healthy, dead, *jobs
@@ -36,7 +35,7 @@ async def expect_only_the_dead_to_lapse(lab, healthy, kept, lapsed):
         assert (await lab.engine.get(job)).lost == 0, "nobody is declared dead during hold-off"
     renewed = await healthy.renew()
     assert renewed.renewed
-    assert renewed.lost == ()
+    assert (renewed.lost, renewed.cancelling) == ((), ())
     await lab.past_holdoff(healthy)
     await lab.rounds.whole("expire")
     still, again = await lab.engine.get(kept), await lab.engine.get(lapsed)
@@ -54,6 +53,30 @@ async def test_scenario_02_the_clock_jumps_forward_an_hour(lab):
     healthy, _, kept, lapsed = await two_workers(lab)
     lab.hands.jump(3600)
     await expect_only_the_dead_to_lapse(lab, healthy, kept, lapsed)
+
+
+async def test_an_attempt_that_began_before_a_jump_still_has_its_time_out(lab):
+    """The skipped hour does not count; the ten minutes that the attempt may take do."""
+    worker = await lab.session()
+    job = await lab.submit(timeout_seconds=600)
+    await worker.run_one()
+    lab.hands.jump(3600)
+    await lab.calm(590, worker)
+    await lab.rounds.whole("expire")
+    assert (await lab.engine.get(job)).attempts == 0
+    await lab.calm(30, worker)
+    await lab.rounds.whole("expire")
+    assert (await lab.engine.get(job)).attempts == 1
+
+
+async def test_a_cancel_is_told_also_after_a_jump(lab):
+    worker = await lab.session()
+    job = await lab.submit(timeout_seconds=600)
+    await worker.run_one()
+    lab.hands.jump(3600)
+    assert (await worker.renew()).cancelling == ()
+    await lab.engine.cancel([job])
+    assert [order.reason for order in (await worker.renew()).cancelling] == ["CancelRequested"]
 
 
 async def test_scenario_02_the_clock_jumps_back_an_hour(lab):

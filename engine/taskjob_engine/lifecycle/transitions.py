@@ -25,6 +25,9 @@ from taskjob_engine.lifecycle.state import (
 
 _replace = msgspec.structs.replace
 
+TIMED_OUT = "TimedOut"
+"""The stop order of an attempt over its `timeout_seconds`."""
+
 _HARMLESS = frozenset({AttemptOutcome.RELEASED, AttemptOutcome.INTERRUPTED, AttemptOutcome.SNOOZED})
 """Ends that say nothing against the job: their error stands in the attempt's record only."""
 
@@ -143,7 +146,7 @@ def stop_order(job: JobState, *, now: Micros) -> str | None:
     if job.deadline_at is not None and job.deadline_at <= now:
         return "DeadlineExceeded"
     if job.timeout_at is not None and job.timeout_at <= now:
-        return "TimedOut"
+        return TIMED_OUT
     return None
 
 

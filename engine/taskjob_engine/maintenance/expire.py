@@ -27,7 +27,7 @@ class Expire:
         if held > 0:
             return Step(due_in=held)
         try:
-            done = await self._store.expire(self._batch)
+            done = await self._store.expire(self._batch, skipped_seconds=self._holdoff.skipped_seconds())
             self._recorder.expired(done)
             worked = bool(done.lapsed or done.released or done.timed_out or done.deadlines or done.sessions)
             return Step(worked=worked, more=done.more, due_in=await due_in_seconds(self._store))

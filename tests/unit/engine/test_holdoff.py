@@ -84,6 +84,20 @@ def test_a_small_step_of_the_clock_is_tolerated(settled, drift):
     assert settled.holdoff.remaining_seconds() == 0.0
 
 
+def test_skipped_time_is_told_for_a_day(settled):
+    settled.store -= 100 * SECOND
+    assert settled.holdoff.skipped_seconds() == 0.0, "a jump back skips nothing"
+    settled.store += 3600 * SECOND
+    assert settled.holdoff.skipped_seconds() == 3600.0
+    settled.calm(1000)
+    settled.store += 60 * SECOND
+    assert settled.holdoff.skipped_seconds() == 3660.0
+    settled.calm(86_400 - 1000)
+    assert settled.holdoff.skipped_seconds() == 60.0
+    settled.calm(1000)
+    assert settled.holdoff.skipped_seconds() == 0.0
+
+
 def test_trouble_during_hold_off_prolongs_it(clocks):
     clocks.calm(10)
     clocks.store += 3600 * SECOND

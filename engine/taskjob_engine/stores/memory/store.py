@@ -14,6 +14,7 @@ from taskjob.errors import InvalidError, UnavailableError
 from taskjob.model import Attempt, AttemptOutcome, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.clock import StoreClock
 from taskjob_engine.lifecycle.fencing import INCARNATION_CHANGED
+from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies.queue_change import DEFAULT_QUEUE
 from taskjob_engine.policies.sessions import closed
@@ -161,9 +162,9 @@ class MemoryStore:
 
     # ------------------------------------------------------------------------------------------------ maintenance
 
-    async def expire(self, limit: int) -> Expired:
+    async def expire(self, limit: int, *, skipped_seconds: float = 0.0) -> Expired:
         now = self._begin()
-        done = upkeep.expire(self._db, limit, now=now, jitter=self._random.random)
+        done = upkeep.expire(self._db, limit, now=now, skipped=micros(skipped_seconds), jitter=self._random.random)
         self._commit()
         return done
 

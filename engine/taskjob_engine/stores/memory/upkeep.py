@@ -22,7 +22,7 @@ from taskjob_engine.stores.memory.tables import Tables
 CLOSED_KEPT = 60 * SECOND
 
 
-def expire(db: Tables, limit: int, *, now: Micros, jitter: Callable[[], float]) -> Expired:
+def expire(db: Tables, limit: int, *, now: Micros, skipped: Micros, jitter: Callable[[], float]) -> Expired:
     gone = [s for s in db.sessions.values() if not s.closed and s.expires_at <= now]
     for session in gone:
         db.sessions[session.id] = closed(session, now=now)
@@ -36,7 +36,7 @@ def expire(db: Tables, limit: int, *, now: Micros, jitter: Callable[[], float]) 
         end_delivery(db, row, ending, now=now, jitter=jitter())
 
     left = limit - lapsed - released
-    late = list(_over_time(db, now=now))
+    late = list(_over_time(db, now=now - skipped))
     for row in late[:left]:
         end_delivery(db, row, Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT), now=now, jitter=jitter())
     timed_out = min(left, len(late))

@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 from taskjob.errors import UnavailableError
 from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.clock import StoreClock, wall_micros
+from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.store import (
     Amendment,
     Changed,
@@ -191,8 +192,8 @@ class SQLiteStore:
 
     # ------------------------------------------------------------------------------------------------ maintenance
 
-    async def expire(self, limit: int) -> Expired:
-        return await self._write(partial(upkeep.expire, limit=limit))
+    async def expire(self, limit: int, *, skipped_seconds: float = 0.0) -> Expired:
+        return await self._write(partial(upkeep.expire, limit=limit, skipped=micros(skipped_seconds)))
 
     async def promote(self, limit: int) -> Promoted:
         return await self._write(partial(upkeep.promote, limit=limit))

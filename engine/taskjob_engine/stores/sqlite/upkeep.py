@@ -53,7 +53,7 @@ SELECT MIN(at) FROM (
 """  # noqa: S608 - our own names
 
 
-def expire(tx: Transaction, limit: int) -> Expired:
+def expire(tx: Transaction, limit: int, skipped: Micros) -> Expired:
     gone = session_rows.select(tx.connection, "NOT closed AND expires_at <= ?", (tx.now,))
     for session in gone:
         session_rows.write(tx.connection, closed(session, now=tx.now))
@@ -66,7 +66,7 @@ def expire(tx: Transaction, limit: int) -> Expired:
         end_delivery(tx, _current(tx, loaded), ending)
     left = limit - min(limit, len(lapsing))
 
-    late = _found(tx, _OVER_TIME, left + 1)
+    late = _found(tx, _OVER_TIME, left + 1, at=tx.now - skipped)
     for loaded in late[:left]:
         end_delivery(tx, _current(tx, loaded), Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT))
     timed_out = min(left, len(late))
@@ -110,9 +110,9 @@ def next_due_at(connection: sqlite3.Connection) -> Micros | None:
     return None if found is None else int(found)
 
 
-def _found(tx: Transaction, sql: str, limit: int) -> list[Loaded]:
+def _found(tx: Transaction, sql: str, limit: int, *, at: Micros | None = None) -> list[Loaded]:
     tx.flush_rows()
-    return tx.load_pks([row[0] for row in tx.select(sql, (tx.now, limit))])
+    return tx.load_pks([row[0] for row in tx.select(sql, (tx.now if at is None else at, limit))])
 
 
 def _current(tx: Transaction, loaded: Loaded) -> Loaded:
