@@ -81,6 +81,7 @@ def taskjob(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             [sys.executable, "-m", "taskjob.cli", *arguments],
             cwd=tmp_path,
             env=clean_environment(**variables),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout,

@@ -116,6 +116,10 @@ def _refuse_readable_by_others(path: Path) -> None:
 
 def _checked_server(server: str) -> str:
     parts = urlsplit(server)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    try:
+        right = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        right = False
+    if not right:
         raise InvalidError(f"{server!r} is not a server", hint="write it like http://127.0.0.1:8080")
     return server.rstrip("/")

@@ -23,7 +23,10 @@ def command(
     Without either: ./tasks.py, else a built-in task named 'demo'. The worker is reloaded when the code changes,
     without interrupting jobs. Open without a token, to this machine only. Ctrl-C stops everything.
     """
-    from taskjob.cli.dev.session import run_dev  # noqa: PLC0415 - heavy
+    from taskjob.cli.dev.machine import check_machine  # noqa: PLC0415
+
+    check_machine()
+    from taskjob.cli.dev.session import run_dev  # noqa: PLC0415 - needs what was just checked
 
     return run_dev(
         target=target,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -19,27 +17,13 @@ from taskjob.cli.dev.supervisor import Plan, Supervisor
 from taskjob.cli.exit_codes import ExitCode
 from taskjob.client.target import DEFAULT_SERVER
 from taskjob.client.views import WorkerView
-from taskjob.errors import ConflictError, InvalidError, NotYetSupportedError
-
-_NEEDED = {"fastapi": "api", "uvicorn": "api", "watchfiles": "dev"}
-
-
-def check_machine() -> None:
-    """Refuse, in words, a system that was never tried and an installation that lacks a part."""
-    if sys.platform != "darwin" and not sys.platform.startswith("linux"):
-        raise NotYetSupportedError(
-            f"`taskjob dev` runs on Linux and macOS, not on {sys.platform}", hint="use WSL, a container or a cluster"
-        )
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise InvalidError(f"{', '.join(missing)} is not installed", hint="pip install 'taskjob[dev]'")
+from taskjob.errors import ConflictError
 
 
 def run_dev(
     *, target: str | None, port: int, gateway_port: int | None, data: Path, reset: bool, yes: bool, concurrency: int
 ) -> int:
     """Run until stopped; the exit code."""
-    check_machine()
     source = find_source(target, Path.cwd())
     folder = DataFolder(data)
     folder.take()
