@@ -1,0 +1,214 @@
+"""A file is trusted only after it was checked; every refusal has a reason and a way out."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlite_crew import Crew
+
+from taskjob_engine.errors import StoreRefusedError
+from taskjob_engine.stores.sqlite import SQLiteStore, filesystem
+
+OWN_IT = """
+import asyncio, sys
+from taskjob_engine.stores.sqlite import SQLiteStore
+async def own():
+    store = SQLiteStore(sys.argv[1])
+    await store.open()
+    print("open", flush=True)
+    sys.stdin.readline()
+asyncio.run(own())
+"""
+
+MOUNTS = """\
+/dev/vda / ext4 rw 0 0
+server:/export /mnt/shared nfs4 rw 0 0
+/dev/vdb /mnt/shared/local\\040disk xfs rw 0 0
+tmpfs /mnt/over tmpfs rw 0 0
+//host/share /mnt/over cifs rw 0 0
+"""
+
+
+async def refusal_of(path: Path) -> StoreRefusedError:
+    with pytest.raises(StoreRefusedError) as refused:
+        await SQLiteStore(path).open()
+    assert refused.value.hint
+    return refused.value
+
+
+async def filled(path: Path, jobs: int) -> None:
+    store = SQLiteStore(path)
+    await store.open()
+    await (await Crew.join(store)).submit(jobs, payload=b'{"note": "%s"}' % (b"x" * 400))
+    await store.close()
+
+
+async def test_g1_the_settings_that_make_a_commit_durable_are_read_back_from_the_connection(path):
+    store = SQLiteStore(path)
+    info = await store.open()
+    settings = info.settings
+    await store.close()
+    assert (info.kind, info.durability, info.replication) == ("sqlite", "durable", "local")
+    assert (settings["journal_mode"], settings["synchronous"]) == ("wal", "2")
+
+
+async def test_g1_relaxed_durability_says_so(path):
+    store = SQLiteStore(path, durability="relaxed")
+    info = await store.open()
+    await store.close()
+    assert (info.durability, info.settings["synchronous"]) == ("relaxed", "1")
+
+
+async def test_incarnation_seq_and_jobs_survive_a_restart(path):
+    store = SQLiteStore(path)
+    first = await store.open()
+    [job] = await (await Crew.join(store)).submit(1)
+    before = store.standing()
+    await store.close()
+    again = SQLiteStore(path)
+    second = await again.open()
+    page = await again.count(where_default(), limit=10)
+    after = again.standing()
+    await again.close()
+    assert (first.incarnation, before, 1) == (second.incarnation, after, page)
+    assert job
+
+
+def where_default():
+    from taskjob_engine.store import JobFilter
+
+    return JobFilter(namespace="default")
+
+
+async def test_a_second_process_is_refused_while_the_first_lives(path):
+    with subprocess.Popen(
+        [sys.executable, "-c", OWN_IT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout.readline() == "open\n"
+        refused = await refusal_of(path)
+        owner.kill()
+        owner.wait()
+    assert refused.reason == "AlreadyOpen"
+    store = SQLiteStore(path)
+    await store.open()
+    await store.close()
+
+
+async def test_a_second_store_in_the_same_process_is_refused(store, path):
+    assert (await refusal_of(path)).reason == "AlreadyOpen"
+
+
+async def test_a_newer_schema_is_refused_and_left_alone(path):
+    await filled(path, 1)
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    assert (await refusal_of(path)).reason == "NewerSchema"
+    with sqlite3.connect(path) as database:
+        kept = database.execute("SELECT COUNT(*) FROM job").fetchone()
+    database.close()
+    assert kept == (1,)
+
+
+async def test_an_edited_schema_change_is_found(path):
+    await filled(path, 1)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE migration SET checksum = 'other'")
+    database.close()
+    assert (await refusal_of(path)).reason == "Corrupt"
+
+
+async def test_an_overwritten_page_is_found(path):
+    await filled(path, 500)
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 8192 // 2 * 8192)
+        file.write(os.urandom(8192))
+    assert (await refusal_of(path)).reason == "Corrupt"
+
+
+async def test_an_overwritten_first_page_is_found(path):
+    await filled(path, 1)
+    with path.open("r+b") as file:
+        file.seek(100)
+        file.write(os.urandom(8092))
+    assert (await refusal_of(path)).reason == "Corrupt"
+
+
+async def test_a_file_of_another_kind_is_refused_and_left_alone(path):
+    path.write_text("Dear diary\n" * 100)
+    assert (await refusal_of(path)).reason == "NotADatabase"
+    assert path.read_text().startswith("Dear diary")
+
+
+async def test_a_database_of_another_program_is_refused_and_left_alone(path):
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+    database.close()
+    before = path.read_bytes()
+    assert (await refusal_of(path)).reason == "NotADatabase"
+    assert path.read_bytes() == before
+
+
+async def test_a_store_that_vanished_is_not_begun_anew(path):
+    await filled(path, 1)
+    path.unlink()
+    assert (await refusal_of(path)).reason == "Missing"
+    assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a tmpfs to mount")
+async def test_a_read_only_file_system_is_refused(tmp_path):
+    if os.geteuid() != 0:
+        require("root, to mount a file system read-only")
+    await filled(tmp_path / "disk" / "taskjob.db", 1)
+    folder = tmp_path / "disk"
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+        assert (await refusal_of(folder / "taskjob.db")).reason == "ReadOnly"
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def require(what: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"needs {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/home/taskjob.db", "ext4"),
+        ("/mnt/shared/a/b.db", "nfs4"),
+        ("/mnt/shared", "nfs4"),
+        ("/mnt/shared/local disk/b.db", "xfs"),
+        ("/mnt/sharedish/b.db", "ext4"),
+        ("/mnt/over/b.db", "cifs"),
+    ],
+)
+def test_the_deepest_and_latest_mount_tells_the_type(path, expected):
+    assert filesystem.type_of_mount(path, MOUNTS) == expected
+
+
+async def test_a_network_file_system_is_refused(path, monkeypatch):
+    monkeypatch.setattr(filesystem, "filesystem_type", lambda _: "nfs4")
+    assert (await refusal_of(path)).reason == "NetworkFileSystem"
+    assert not path.exists()
+
+
+async def test_opening_again_migrates_nothing(path):
+    await filled(path, 1)
+    with sqlite3.connect(path) as database:
+        first = database.execute("SELECT * FROM migration").fetchall()
+    database.close()
+    await filled(path, 1)
+    with sqlite3.connect(path) as database:
+        second = database.execute("SELECT * FROM migration").fetchall()
+    database.close()
+    assert first == second
