@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"(?P<mark><!-- keeps running -->\n)?```shell\n(?P<body>.*?)```", re.DOTALL)
 PORTS = (8080, 8081)
+LONGEST_SECONDS = 240
 CLONED = re.search(r"git clone (\S+)", README)
 
 BACKGROUND = """
@@ -82,22 +83,23 @@ def test_every_shell_block_of_the_readme_works(tmp_path: Path, environment: dict
     empty = tmp_path / "empty"
     empty.mkdir()
 
-    process = subprocess.Popen(
-        ["bash", "-c", script()],
-        cwd=empty,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=240)
-    finally:
-        if process.poll() is None:
+    with (tmp_path / "output").open("w") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", script()],
+            cwd=empty,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            process.wait(LONGEST_SECONDS)
+        except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
-    assert 0 == process.returncode, output[-6000:]
+    assert 0 == process.returncode, (tmp_path / "output").read_text()[-6000:]
 
 
 def test_the_readme_names_both_commands() -> None:
