@@ -214,8 +214,10 @@ async def memory_world(path: Path, clock: ManualClock) -> AsyncIterator[World]:
 async def sqlite_world(path: Path, clock: ManualClock) -> AsyncIterator[World]:
     from taskjob_engine.stores.sqlite import SQLiteStore  # noqa: PLC0415 - as above
 
+    chance = EvenRandom(1)  # goes on over restarts: a lease id never recurs
+
     def make() -> SQLiteStore:
-        return SQLiteStore(path / "taskjob.db", clock=clock, random=EvenRandom(1))
+        return SQLiteStore(path / "taskjob.db", clock=clock, random=chance)
 
     async def reopen() -> JobStore:
         await world.store.close()
