@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -143,11 +144,25 @@ def worker_class() -> type[Worker]:
     return Worker
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """Shared by all tests that do it no harm; each has a queue of its own there."""
     started = Api(tmp_path_factory.mktemp("api"))
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="session")
+def quick_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """With leases of three seconds."""
+    started = Api(tmp_path_factory.mktemp("quick-api"), ttl_seconds=3.0)
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def queue() -> str:
+    return f"q-{secrets.token_hex(6)}"
 
 
 @pytest.fixture

@@ -18,13 +18,19 @@ COMMANDS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def worker(api, tmp_path_factory, worker_class):
-    started = worker_class(tmp_path_factory.mktemp("worker"), api.gateway, commands=COMMANDS, concurrency=4).connected()
+    started = worker_class(
+        tmp_path_factory.mktemp("worker"),
+        api.gateway,
+        commands=COMMANDS,
+        concurrency=4,
+        queues=("executors", "default"),
+    ).connected()
     yield started
     started.stop()
 
 
 def finished(api, task, payload=None, **fields):
-    return api.reaches(api.submit(task, payload, **fields), "completed", "dead_letter", "cancelled")
+    return api.reaches(api.submit(task, payload, queue="executors", **fields), "completed", "dead_letter", "cancelled")
 
 
 ONCE = {"retry": {"maxAttempts": 1, "maxLost": 0}}
@@ -94,7 +100,7 @@ def test_signals_end_an_attempt(api, kind, phase, attempts):
 
 
 def test_a_snooze_comes_back_and_costs_nothing(api, eventually):
-    job_id = api.submit("signals", {"kind": "snooze"})
+    job_id = api.submit("signals", {"kind": "snooze"}, queue="executors")
     job = eventually(lambda: (found := api.job(job_id)).deliveries >= 3 and found)
 
     assert job.attempts == 0
@@ -111,7 +117,7 @@ def test_a_time_out_ends_the_attempt(api, task):
 
 @pytest.mark.parametrize("task", ["nap", "process_nap", "thread_nap", "sleeper"])
 def test_a_running_task_is_cancelled(api, task):
-    job_id = api.submit(task, {} if task == "sleeper" else {"seconds": 30})
+    job_id = api.submit(task, {} if task == "sleeper" else {"seconds": 30}, queue="executors")
     api.reaches(job_id, "running")
 
     api.client.cancel(job_id)

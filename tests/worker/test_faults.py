@@ -18,12 +18,11 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize("task", ["hold_gil", "block_loop"])
-def test_a_task_that_stops_the_interpreter_keeps_its_lease(start_api, start_worker, task, carrier):
-    api = start_api(ttl_seconds=2)
-    worker = start_worker(door(api, carrier))
-    job_id = api.submit(task, {"seconds": 6})
+@pytest.mark.parametrize(("task", "carrier"), [("hold_gil", "tcp"), ("hold_gil", "http"), ("block_loop", "tcp")])
+def test_a_task_that_stops_the_interpreter_keeps_its_lease(quick_api, start_worker, queue, task, carrier):
+    api = quick_api
+    worker = start_worker(door(api, carrier), queues=(queue,))
+    job_id = api.submit(task, {"seconds": 6}, queue=queue)
 
     job = api.reaches(job_id, "completed", "dead_letter")
 
@@ -66,11 +65,10 @@ def test_tasks_stop_before_the_leases_lapse_and_are_handed_back(start_api, start
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
-def test_drain_finishes_what_runs(start_api, start_worker, eventually, tmp_path, carrier):
-    api = start_api()
-    worker = start_worker(door(api, carrier), drain_seconds=10)
+def test_drain_finishes_what_runs(api, start_worker, queue, eventually, tmp_path, carrier):
+    worker = start_worker(door(api, carrier), queues=(queue,), drain_seconds=10)
     path = tmp_path / "notes"
-    job_id = api.submit("nap", {"seconds": 1, "path": str(path)})
+    job_id = api.submit("nap", {"seconds": 1, "path": str(path)}, queue=queue)
     eventually(lambda: lines(path) == ["began"])
 
     worker.terminate()
@@ -80,13 +78,14 @@ def test_drain_finishes_what_runs(start_api, start_worker, eventually, tmp_path,
     assert (job.phase, job.attempts, job.interruptions) == ("completed", 1, 0)
 
 
-@pytest.mark.parametrize("carrier", CARRIERS)
-@pytest.mark.parametrize("task", ["nap", "thread_nap", "process_nap", "stubborn"])
-def test_drain_hands_back_what_does_not_finish(start_api, start_worker, eventually, tmp_path, task, carrier):
-    api = start_api()
-    worker = start_worker(door(api, carrier), drain_seconds=0.3)
+@pytest.mark.parametrize(
+    ("task", "carrier"),
+    [("nap", "tcp"), ("nap", "http"), ("thread_nap", "tcp"), ("process_nap", "tcp"), ("stubborn", "tcp")],
+)
+def test_drain_hands_back_what_does_not_finish(api, start_worker, queue, eventually, tmp_path, task, carrier):
+    worker = start_worker(door(api, carrier), queues=(queue,), drain_seconds=0.3)
     path = tmp_path / "notes"
-    job_id = api.submit(task, {"seconds": 60, "path": str(path)})
+    job_id = api.submit(task, {"seconds": 60, "path": str(path)}, queue=queue)
     api.reaches(job_id, "running")
     eventually(lambda: lines(path))
 
@@ -97,11 +96,10 @@ def test_drain_hands_back_what_does_not_finish(start_api, start_worker, eventual
     assert (job.phase, job.attempts, job.lost, job.interruptions) == ("queued", 0, 0, 1)
 
 
-def test_a_second_signal_hurries(start_api, start_worker, eventually, tmp_path):
-    api = start_api()
-    worker = start_worker(api.gateway, drain_seconds=300)
+def test_a_second_signal_hurries(api, start_worker, queue, eventually, tmp_path):
+    worker = start_worker(api.gateway, queues=(queue,), drain_seconds=300)
     path = tmp_path / "notes"
-    job_id = api.submit("nap", {"seconds": 60, "path": str(path)})
+    job_id = api.submit("nap", {"seconds": 60, "path": str(path)}, queue=queue)
     eventually(lambda: lines(path) == ["began"])
 
     worker.terminate()
@@ -113,11 +111,13 @@ def test_a_second_signal_hurries(start_api, start_worker, eventually, tmp_path):
 
 
 @pytest.mark.parametrize("carrier", CARRIERS)
-def test_a_killed_worker_is_replaced_and_its_job_runs_again(start_api, start_worker, eventually, tmp_path, carrier):
-    api = start_api(ttl_seconds=2)
-    worker = start_worker(door(api, carrier))
+def test_a_killed_worker_is_replaced_and_its_job_runs_again(
+    quick_api, start_worker, queue, eventually, tmp_path, carrier
+):
+    api = quick_api
+    worker = start_worker(door(api, carrier), queues=(queue,))
     path = tmp_path / "notes"
-    job_id = api.submit("nap", {"seconds": 2, "path": str(path)})
+    job_id = api.submit("nap", {"seconds": 2, "path": str(path)}, queue=queue)
     api.reaches(job_id, "running")
 
     os.kill(worker.inner_pid, signal.SIGKILL)
@@ -127,11 +127,10 @@ def test_a_killed_worker_is_replaced_and_its_job_runs_again(start_api, start_wor
     assert "killed by SIGKILL" in worker.log
 
 
-def test_nothing_survives_the_guardian(start_api, start_worker, eventually, tmp_path):
-    api = start_api()
-    worker = start_worker(api.gateway)
+def test_nothing_survives_the_guardian(api, start_worker, queue, eventually, tmp_path):
+    worker = start_worker(api.gateway, queues=(queue,))
     path = tmp_path / "notes"
-    api.submit("process_nap", {"seconds": 60, "path": str(path)})
+    api.submit("process_nap", {"seconds": 60, "path": str(path)}, queue=queue)
     eventually(lambda: lines(path))
     task_pid = lines(path)[0].split()[1]
     inner = worker.inner_pid
@@ -161,13 +160,13 @@ def test_an_api_restart_costs_a_running_job_nothing(start_api, start_worker, eve
     assert lines(path) == ["began", "ended"]
 
 
-def test_a_timed_out_thread_has_no_retry_beside_it(start_api, start_worker, eventually, tmp_path):
-    api = start_api()
-    worker = start_worker(api.gateway)
+def test_a_timed_out_thread_has_no_retry_beside_it(api, start_worker, queue, eventually, tmp_path):
+    worker = start_worker(api.gateway, queues=(queue,))
     path = tmp_path / "notes"
     job_id = api.submit(
         "stubborn",
         {"seconds": 30, "path": str(path)},
+        queue=queue,
         timeoutSeconds=1,
         retry={"maxAttempts": 2, "backoff": {"initialSeconds": 1}},
     )
@@ -182,18 +181,17 @@ def test_a_timed_out_thread_has_no_retry_beside_it(start_api, start_worker, even
     assert "will be replaced" in worker.log
 
 
-def test_a_poison_job_ends_as_a_dead_letter_and_charges_no_neighbour(start_api, start_worker, eventually):
-    api = start_api()
-    start_worker(api.gateway, concurrency=1)
-    warm = [api.submit("noop") for _ in range(100)]
+def test_a_poison_job_ends_as_a_dead_letter_and_charges_no_neighbour(api, start_worker, queue, eventually):
+    start_worker(api.gateway, queues=(queue,), concurrency=1)
+    warm = [api.submit("noop", queue=queue) for _ in range(100)]
     api.reaches(warm[-1], "completed")
-    api.client.pause("default")
+    api.client.pause(queue)
     poison = api.submit(
-        "poison", {}, priority=10, retry={"maxLost": 2, "backoff": {"initialSeconds": 1, "multiplier": 1}}
+        "poison", {}, queue=queue, priority=10, retry={"maxLost": 2, "backoff": {"initialSeconds": 1, "multiplier": 1}}
     )
-    innocent = [api.submit("noop") for _ in range(10)]
+    innocent = [api.submit("noop", queue=queue) for _ in range(10)]
 
-    api.client.resume("default")
+    api.client.resume(queue)
 
     dead = api.reaches(poison, "dead_letter", seconds=40)
     assert (dead.reason, dead.lost, dead.attempts) == ("LostExhausted", 2, 0)
@@ -201,16 +199,15 @@ def test_a_poison_job_ends_as_a_dead_letter_and_charges_no_neighbour(start_api, 
         assert (job.attempts, job.lost, job.interruptions) == (1, 0, 0)
 
 
-def test_what_is_prefetched_and_not_started_goes_to_another_worker(start_api, start_worker, eventually, tmp_path):
-    api = start_api()
-    first = start_worker(api.gateway, concurrency=1, name="first")
-    warm = [api.submit("noop") for _ in range(100)]
+def test_what_is_prefetched_and_not_started_goes_to_another_worker(api, start_worker, queue, eventually, tmp_path):
+    first = start_worker(api.gateway, queues=(queue,), concurrency=1, name="first")
+    warm = [api.submit("noop", queue=queue) for _ in range(100)]
     api.reaches(warm[-1], "completed")
     path = tmp_path / "notes"
-    long = api.submit("nap", {"seconds": 60, "path": str(path)})
+    long = api.submit("nap", {"seconds": 60, "path": str(path)}, queue=queue)
     eventually(lambda: lines(path) == ["began"])
-    behind = api.submit("echo", {"value": 1})
-    start_worker(api.gateway, concurrency=1, name="second")
+    behind = api.submit("echo", {"value": 1}, queue=queue)
+    start_worker(api.gateway, queues=(queue,), concurrency=1, name="second")
 
     job = api.reaches(behind, "completed")
 

@@ -2,7 +2,7 @@
 
 It forks the worker before any user module is imported, passes on signals, renews the worker's session while user
 code keeps the worker from doing so, kills it (and every process group of its tasks) when its leases lapse, and
-starts a new one after a crash. See docs/adr/0002-a-guardian-process.md.
+starts a new one after a crash. See docs/adr/0009-a-guardian-process.md.
 """
 
 from __future__ import annotations

@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 
 from taskjob.decorator import Task
+from taskjob.ending import Ending
 from taskjob.wire.messages import CancelOrder, Grant, LostLease, Settle
 from taskjob.wire.worker_session import Key, WorkerSession
 from taskjob_worker.delivery import Delivery
 from taskjob_worker.executors import Executor
 from taskjob_worker.intake import Intake
 from taskjob_worker.metrics import Metrics
-from taskjob_worker.outcome import INTERRUPTED, RELEASED, Ending, StopReason, stopped
+from taskjob_worker.outcome import INTERRUPTED, RELEASED, StopReason, stopped
 
 LOG_SECONDS = 2.0
 MAX_UNSENT_SETTLES = 20_000

@@ -113,11 +113,7 @@ class Supervisor:
     async def run(self) -> int:
         """Until drained (0), to be replaced (`EXIT_RECYCLE`) or refused for good (`EXIT_REFUSED`)."""
         asyncio.get_running_loop().add_reader(self._guardian.fileno(), self._on_order)
-        endpoint = None
-        if self._settings.metrics_port:
-            endpoint = await serve(
-                self.metrics, self._unhealthy, host=self._settings.metrics_host, port=self._settings.metrics_port
-            )
+        endpoint = await self._serve_metrics()
         self._processes.warm()
         self._tick()
         connecting = asyncio.create_task(self._stay_connected())
@@ -137,6 +133,18 @@ class Supervisor:
         if self._refusal is not None and not self._refusal.again:
             return EXIT_REFUSED
         return EXIT_RECYCLE if self.recycle and not self._drain_orders else 0
+
+    async def _serve_metrics(self) -> asyncio.Server | None:
+        host, port = self._settings.metrics_host, self._settings.metrics_port
+        if not port:
+            return None
+        try:
+            return await serve(self.metrics, self._unhealthy, host=host, port=port)
+        except OSError as error:
+            raise TaskJobError(
+                f"cannot serve metrics on {host}:{port}: {error.strerror}",
+                hint="another port: --metrics-port; 0 is off",
+            ) from error
 
     # ---- the carrier's hub
 

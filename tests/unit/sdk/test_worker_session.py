@@ -195,7 +195,9 @@ def test_a_new_session_in_answer_to_resume_takes_the_leases_along():
     assert events[1] == Opened(welcome("s2"), resumed=False)
 
 
-@pytest.mark.parametrize(("code", "again"), [("Unauthenticated", True), ("ProtocolVersion", False), ("Forbidden", False)])
+@pytest.mark.parametrize(
+    ("code", "again"), [("Unauthenticated", True), ("ProtocolVersion", False), ("Forbidden", False)]
+)
 def test_a_refusal_says_whether_to_try_again(code, again):
     failure = Failure(code=code, detail="")
 

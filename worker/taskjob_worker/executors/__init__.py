@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from taskjob.ending import Ending
 from taskjob_worker.delivery import Delivery
-from taskjob_worker.outcome import Ending
 
 Done = Callable[[Delivery, Ending], None]
 """Called on the loop, exactly once for each started delivery."""

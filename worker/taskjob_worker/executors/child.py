@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from taskjob.context import Context
+from taskjob.ending import Ending, raised, returned
 from taskjob.errors import TaskJobError
 from taskjob.registry import load, registry
 from taskjob_worker.delivery import Current, TaskLogHandler, current
@@ -33,7 +34,7 @@ from taskjob_worker.executors.frames import (
     pack,
     receive,
 )
-from taskjob_worker.outcome import INTERRUPTED, Ending, raised, returned
+from taskjob_worker.outcome import INTERRUPTED
 from taskjob_worker.parent_death import die_with_parent
 
 

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from taskjob.ending import COMPLETED, Ending, raised
 from taskjob.model.job import AttemptOutcome, ErrorInfo
 from taskjob.wire.messages import MAX_RESULT_BYTES
 from taskjob_worker.delivery import Delivery
 from taskjob_worker.executors import Done
 from taskjob_worker.orders import GroupNote
-from taskjob_worker.outcome import COMPLETED, Ending, describe_exit, raised, stopped
+from taskjob_worker.outcome import describe_exit, stopped
 from taskjob_worker.settings import CommandSettings
 
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")

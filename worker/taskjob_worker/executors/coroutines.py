@@ -12,9 +12,10 @@ import time
 from collections import deque
 from contextvars import copy_context
 
+from taskjob.ending import Ending, raised, returned
 from taskjob_worker.delivery import Current, Delivery, Submit, current
 from taskjob_worker.executors import Done
-from taskjob_worker.outcome import Ending, StopReason, raised, returned, stopped
+from taskjob_worker.outcome import StopReason, stopped
 
 SLICE_SECONDS = 0.005
 """Tasks that never wait run on for so long before the loop may look at the network."""

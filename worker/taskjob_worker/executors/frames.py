@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from taskjob.context import Facts
-from taskjob_worker.outcome import Ending
+from taskjob.ending import Ending
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):

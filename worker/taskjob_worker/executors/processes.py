@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from taskjob.ending import Ending
 from taskjob.errors import TaskJobError
 from taskjob.model.job import AttemptOutcome
 from taskjob_worker.delivery import Delivery, Submit
@@ -36,7 +37,7 @@ from taskjob_worker.executors.frames import (
 )
 from taskjob_worker.executors.frames import Done as DoneFrame
 from taskjob_worker.orders import GroupNote
-from taskjob_worker.outcome import Ending, crashed, stopped
+from taskjob_worker.outcome import crashed, stopped
 
 READ_BYTES = 256 * 1024
 

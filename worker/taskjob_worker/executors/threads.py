@@ -12,9 +12,10 @@ from collections import deque
 from contextvars import Context as Variables
 from queue import SimpleQueue
 
+from taskjob.ending import Ending, raised, returned
 from taskjob_worker.delivery import Current, Delivery, Submit, current
 from taskjob_worker.executors import Done
-from taskjob_worker.outcome import Ending, raised, returned, stopped
+from taskjob_worker.outcome import stopped
 
 
 class ThreadExecutor:
