@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -35,6 +36,12 @@ class Api:
         answer = await self.client.post("/jobs", json={"task": "demo"} | document)
         assert answer.status_code in {200, 201}, answer.text
         return answer.json()["id"]
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        """Let the loop turn until the condition holds."""
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - what is waited for has no event to listen to
+                await asyncio.sleep(0)
 
     async def accepted(self) -> int:
         stats = (await self.client.get("/v1/namespaces/default/stats")).json()

@@ -12,6 +12,7 @@ from typing import Any, Self
 import hypothesis
 import job_phases
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
@@ -69,6 +70,7 @@ class Server:
             tokens_file=str(self.tokens),
             drain_seconds=1,
         )
+        self.session = requests.Session()
         self.reached: Counter[str] = Counter()
         self.jobs: dict[str, list[str]] = {}
         self.url = ""
@@ -130,8 +132,10 @@ def aim(case: Any, data: st.DataObject, server: Server) -> None:
 
 def keep_rules_beyond_schemas(case: Any, query: dict[str, Any]) -> None:
     """What a schema cannot say: cursors and tokens come from the server, a key has one value, a pause ends later,
-    an action's phases fit it, and 1.0 is not the integer 1."""
+    the calendar has an edge, an action's phases fit it, and 1.0 is not the integer 1."""
     query.pop("cursor", None)
+    for name in ("created_after", "created_before"):
+        hypothesis.assume(not str(query.get(name, "")).startswith(("0001-01-01", "9999-12-31")))
     if "label" in query:
         query["label"] = query["label"].partition(",")[0]
     if isinstance(case.body, dict):
@@ -153,10 +157,10 @@ def has_whole_floats(value: Any) -> bool:
 
 def call(server: Server, label: str, case: Any) -> None:
     headers = {"Authorization": f"Bearer {server.token}"}
-    response = case.call(base_url=server.url, headers=headers, timeout=10)
+    response = case.call(base_url=server.url, headers=headers, session=server.session, timeout=10)
     if response.status_code < 300:
         server.reached[label] += 1
-    case.validate_response(response, headers=headers)
+    case.validate_response(response, headers=headers, transport_kwargs={"session": server.session})
 
 
 @pytest.mark.parametrize("label", OPERATIONS)
@@ -186,8 +190,8 @@ def test_operation_without_a_token(server, label):
     @hypothesis.settings(SETTINGS, max_examples=20)
     @given(case=operation.as_strategy())
     def explore(case):
-        response = case.call(base_url=server.url, timeout=10)
-        case.validate_response(response)
+        response = case.call(base_url=server.url, session=server.session, timeout=10)
+        case.validate_response(response, transport_kwargs={"session": server.session})
         assert response.status_code == expected
 
     explore()

@@ -152,7 +152,7 @@ async def _log_events(
         if page.text:
             after = page.next
             yield _frame("log", str(after), log_view(page))
-        if page.complete:
+        if page.complete or (not page.delivery and await _never_ran(engine, ref)):
             yield b"event: end\ndata: {}\n\n"
             return
         if loop.time() - pinged >= PING_SECONDS:
@@ -160,6 +160,12 @@ async def _log_events(
             yield b": ping\n\n"
         if not page.text:
             await lifetime.unless_stopping(asyncio.sleep(LOG_POLL_SECONDS))
+
+
+async def _never_ran(engine: Engine, ref: JobRef) -> bool:
+    """A job that ended without an attempt will not write anything."""
+    job = await engine.get(ref)
+    return job is None or job.phase.is_terminal
 
 
 def _job_event_id(job: Job) -> str:

@@ -124,7 +124,7 @@ def slow(raw: Any) -> Any:
         return None
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(document=DOCUMENTS, indent=st.sampled_from([None, None, 1]))
 def test_what_the_fast_reader_accepts_pydantic_reads_the_same(document, indent):
     body = json.dumps(document, indent=indent, ensure_ascii=False).encode()

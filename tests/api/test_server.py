@@ -1,0 +1,248 @@
+"""A real api process over real sockets: the plain calls, hostile peers, the stop that loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from taskjob_api import rest_server
+
+
+class Process:
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.log = (folder / "api.log").open("ab")
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "taskjob_api"],
+            cwd=folder,
+            env={name: value for name, value in os.environ.items() if not name.startswith("TASKJOB_")}
+            | {
+                "TASKJOB_AUTH": "open",
+                "TASKJOB_STORE": "sqlite:///data/taskjob.db",
+                "TASKJOB_PORT": "0",
+                "TASKJOB_GATEWAY_PORT": "0",
+                "TASKJOB_HEALTH_PORT": "0",
+            }
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+        )
+        self.told: dict[str, str] = {}
+        assert self.popen.stdout is not None
+        for _ in range(3):
+            name, _, address = self.popen.stdout.readline().strip().partition(" ")
+            self.told[name] = address
+        self.rest = self.told.get("rest", "")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.rest.removeprefix("http://").partition(":")
+        return host, int(port)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.popen.send_signal(number)
+        return self.popen.wait(20)
+
+    def close(self) -> None:
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        assert self.popen.stdout is not None
+        self.popen.stdout.close()
+        self.log.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    with contextlib.ExitStack() as stack:
+
+        def start_process(**environment: str) -> Process:
+            process = Process(tmp_path, **environment)
+            stack.callback(process.close)
+            assert process.rest, (tmp_path / "api.log").read_text()
+            return process
+
+        yield start_process
+
+
+def curl(*arguments: str) -> Any:
+    done = subprocess.run(["curl", "-sS", "--max-time", "10", *arguments], capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_the_two_plain_curl_calls_work(start):
+    process = start()
+
+    made = curl(
+        "-X",
+        "POST",
+        f"{process.rest}/jobs",
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        '{"payload":{"type":"demo","value":123}}',
+    )
+    job = curl(f"{process.rest}/jobs/{made['id']}")
+
+    assert (job["id"], job["task"], job["payload"]) == (made["id"], "demo", {"type": "demo", "value": 123})
+    assert curl(f"{process.rest}/readyz")["ready"] is True
+    assert curl(process.told["health"]) == {"status": "ok"}
+
+
+def test_a_stop_under_load_loses_no_acknowledged_call(start):
+    process = start()
+    acknowledged: list[str] = []
+    refused: list[int] = []
+    ready = threading.Event()
+
+    def submit(number: int) -> None:
+        with httpx2.Client(base_url=process.rest, timeout=10) as client, contextlib.suppress(httpx2.TransportError):
+            while True:
+                answer = client.post("/jobs", json={"task": "demo", "payload": {"n": number}})
+                if answer.status_code != 201:
+                    refused.append(answer.status_code)
+                    return
+                acknowledged.append(answer.json()["id"])
+                if len(acknowledged) >= 50:
+                    ready.set()
+
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    assert ready.wait(20)
+    code = process.stop()
+    for thread in threads:
+        thread.join(20)
+
+    assert code == 0
+    assert set(refused) <= {503}
+    again = start()
+    with httpx2.Client(base_url=again.rest) as client:
+        found = {client.get(f"/jobs/{job}").status_code for job in acknowledged}
+        stats = client.get("/v1/namespaces/default/stats").json()
+    assert found == {200}
+    assert stats["conserved"] is True
+    assert stats["queues"][0]["accepted"] >= len(acknowledged)
+
+
+def test_a_stop_ends_long_polls_and_streams_with_an_answer(start):
+    process = start()
+    with httpx2.Client(base_url=process.rest, timeout=20) as client:
+        job = client.post("/jobs", json={"task": "demo"}).json()["id"]
+        answers: dict[str, httpx2.Response] = {}
+        paths = (f"/jobs/{job}?wait=60", f"/v1/namespaces/default/jobs/{job}/events")
+
+        def ask(path: str) -> None:
+            answers[path] = httpx2.get(process.rest + path, timeout=20)
+
+        threads = [threading.Thread(target=ask, args=(path,)) for path in paths]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        assert process.stop() == 0
+        for thread in threads:
+            thread.join(20)
+
+    assert [answers[path].status_code for path in paths] == [200, 200]
+    assert answers[paths[0]].json()["id"] == job
+
+
+def test_a_taken_port_is_told_in_words(start):
+    process = start()
+    _, port = process.address
+
+    second = Process(process.folder, TASKJOB_PORT=str(port), TASKJOB_STORE="memory://")
+    code = second.popen.wait(20)
+    second.close()
+
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in (process.folder / "api.log").read_text()
+
+
+def test_a_bad_setting_is_told_in_words(tmp_path):
+    process = Process(tmp_path, TASKJOB_PORT="http")
+    code = process.popen.wait(20)
+    process.close()
+
+    assert code == 1
+    assert "error: TASKJOB_PORT: expected a whole number" in (tmp_path / "api.log").read_text()
+
+
+def received(connection: socket.socket) -> bytes:
+    chunks = b""
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := connection.recv(65_536):
+            chunks += chunk
+    return chunks
+
+
+def test_hostile_heads_are_cut_off_and_honest_calls_served(start):
+    process = start()
+    with contextlib.ExitStack() as stack:
+
+        def connect(data: bytes) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection(process.address, timeout=20))
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(data)
+            return connection
+
+        huge = connect(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * (rest_server.MAX_HEAD_BYTES + 1))
+        garbage = connect(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
+        slow = connect(b"GET /healthz HTT")
+
+        assert b"400 Bad Request" in received(huge)
+        assert b"400 Bad Request" in received(garbage)
+        assert curl(f"{process.rest}/healthz") == {"status": "ok"}
+        assert received(slow) == b""
+
+
+def test_liveness_answers_from_its_own_thread_while_the_loop_is_stuck(tmp_path):
+    script = tmp_path / "stuck.py"
+    script.write_text(
+        "import asyncio, sys, time\n"
+        "from taskjob_api.health_port import HealthPort\n"
+        "async def main():\n"
+        "    port = HealthPort('127.0.0.1', 0, stuck_seconds=0.5)\n"
+        "    port.start()\n"
+        "    await asyncio.sleep(0.01)\n"
+        "    print(port.port, flush=True)\n"
+        "    time.sleep(2)\n"
+        "    await asyncio.sleep(0.1)\n"
+        "    print('free', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    await port.stop()\n"
+        "asyncio.run(main())\n"
+    )
+    process = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    port = process.stdout.readline().strip()
+
+    def status() -> int:
+        with contextlib.closing(socket.create_connection(("127.0.0.1", int(port)), timeout=5)) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+            return int(received(connection).split()[1])
+
+    assert status() == 200
+    deadline = time.monotonic() + 1.9
+    seen = 200
+    while seen == 200 and time.monotonic() < deadline:
+        seen = status()
+    assert seen == 503
+    assert process.stdout.readline().strip() == "free"
+    assert status() == 200
+    process.communicate("\n", timeout=10)
+    assert process.returncode == 0
