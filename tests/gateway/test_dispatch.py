@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from taskjob.errors import OutcomeUnknownError, UnavailableError
-from taskjob.model import QueueLimits, new_job_id
+from taskjob.model import Phase, QueueLimits, new_job_id
 from taskjob.wire.messages import GoAway
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import QueueChange, Submission
@@ -13,15 +13,28 @@ from taskjob_engine.stores.memory import MemoryStore
 
 
 class FaultyStore(MemoryStore):
-    """Raises `fault` instead of (or, `after`, behind) the next lease calls; `deaf` keeps its wake-ups to itself."""
+    """Raises `fault` instead of (or, `after`, behind) the next lease calls, `settle_fault` likewise; answers leases
+    `late` seconds after they took effect; `deaf` keeps its wake-ups to itself."""
 
-    fault = None
+    fault = settle_fault = None
     after = False
     deaf = False
+    late = 0.0
+
+    async def settle(self, items):
+        if self.settle_fault is None:
+            return await super().settle(items)
+        fault, self.settle_fault = self.settle_fault, None
+        if self.after:
+            await super().settle(items)
+        raise fault
 
     async def lease(self, items):
         if self.fault is None:
-            return await super().lease(items)
+            answers = await super().lease(items)
+            if self.late:
+                await asyncio.sleep(self.late)
+            return answers
         if self.after:
             answers = await super().lease(items)
             if not any(answer.grants for answer in answers):
@@ -89,10 +102,45 @@ async def test_sessions_that_know_other_tasks_do_not_stand_in_the_way(house, hir
     assert [len(await task) for task in waiting] == [1, 1, 1]
 
 
+@pytest.mark.parametrize("after", [False, True])
+async def test_settles_of_unknown_fate_are_said_again(house, hire, carrier, after):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    house.store.after = after
+    house.store.settle_fault = OutcomeUnknownError("the connection broke during COMMIT")
+    said = worker.exchange(settle=(worker.completed(grant),))
+    answer = await worker.call(said)
+    if carrier == "tcp":
+        assert (type(answer), answer.reason) == (GoAway, "Unavailable")
+        await worker.resume()
+    else:
+        assert (answer.code, worker.status) == ("Unavailable", 503)
+    again = await worker.call(said)
+    assert [verdict.verdict for verdict in again.verdicts] == (["replayed"] if after else [])
+    job = await house.job(grant.job)
+    assert (job.phase, job.deliveries) == (Phase.COMPLETED, 1)
+
+
 class TestTcp:
     @pytest.fixture
     def carrier(self):
         return "tcp"
+
+    async def test_grants_for_a_connection_that_broke_meanwhile_are_handed_back(self, house, hire):
+        worker, other = await hire(), await hire()
+        house.store.late = 0.3
+        [job] = await house.submit("noop")
+        worker.send(worker.exchange(want=1))
+        await asyncio.sleep(0.1)
+        assert (await house.job(job)).phase is Phase.ASSIGNED
+        worker.cut()
+        house.store.late = 0.0
+        started = asyncio.get_running_loop().time()
+        [grant] = await other.take(1)
+        assert asyncio.get_running_loop().time() - started < 2.0
+        again = await house.job(job)
+        assert (grant.job, again.deliveries, again.interruptions, again.lost) == (job, 2, 0, 0)
 
     async def test_leases_of_unknown_fate_are_settled_by_a_resume(self, house, hire):
         worker = await hire()

@@ -151,6 +151,19 @@ async def test_a_reader_that_does_not_read_is_closed_and_its_jobs_run_elsewhere(
     assert (counts.completed, counts.dead_letter) == (1000, 0)
 
 
+async def test_a_reader_that_was_slow_for_a_moment_gets_everything(house, hire):
+    slow = await hire(slots=1000)
+    payload = b'{"pad":"' + b"x" * 60_000 + b'"}'
+    for _ in range(3):
+        await house.submit(*["noop"] * 100, payload=payload)
+    slow.writer.transport.pause_reading()
+    slow.send(slow.exchange(want=100), slow.exchange(want=100))
+    await asyncio.sleep(0.1)
+    slow.writer.transport.resume_reading()
+    await slow.until(lambda: len(slow.held) == 200)
+    assert (await house.engine.stats("default")).queues[0].leased == 200
+
+
 async def test_more_want_than_any_worker_can_mean_is_refused(house, hire):
     worker = await hire()
     for _ in range(11):

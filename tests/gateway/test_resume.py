@@ -2,12 +2,25 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from taskjob.model import Phase
-from taskjob.wire.messages import Failure, GoAway, Held, Renew, Started, Update, Welcome
+from taskjob.wire.messages import (
+    Bye,
+    Exchange,
+    Failure,
+    GoAway,
+    Held,
+    LogChunk,
+    Renew,
+    Started,
+    Update,
+    Welcome,
+    Witness,
+)
 from taskjob_engine.settings import EngineSettings
-from taskjob_engine.store import JobFilter
+from taskjob_engine.store import JobFilter, JobRef
 
 
 async def leased(house):
@@ -90,6 +103,42 @@ async def test_sessions_survive_an_api_restart(house, hire):
         assert (job.phase, job.deliveries, job.lost) == (Phase.COMPLETED, 1, 0)
 
 
+async def test_a_log_goes_on_after_an_api_restart(house, hire):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    await worker.call(worker.exchange(logs=(LogChunk(job=grant.job, lease=grant.lease, number=0, text="one "),)))
+    worker.cut()
+    await house.restart()
+    await worker.resume()
+    await worker.call(
+        worker.exchange(
+            logs=(
+                LogChunk(job=grant.job, lease=grant.lease, number=1, text="two"),
+                LogChunk(job=grant.job, lease="0" * 32, number=2, text="forged"),
+            )
+        )
+    )
+    assert (await house.engine.logs(JobRef(namespace="default", id=grant.job))).text == "one two"
+
+
+async def test_a_witness_of_a_lost_past_voids_every_lease(house, hire):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    seen = worker.welcome.witness
+    older = Witness(incarnation="0" * 32, seq=10**9)
+    assert (await worker.call(worker.exchange(witness=older))).renewed
+    update = await worker.call(
+        worker.exchange(witness=msgspec.structs.replace(seen, seq=10**9), settle=(worker.completed(grant),))
+    )
+    assert not update.renewed
+    assert [verdict.reason for verdict in update.verdicts] == ["IncarnationChanged"]
+    assert update.witness.incarnation != seen.incarnation
+    assert (await worker.resume()).code == "SessionGone"
+    assert (await house.job(grant.job)).phase is Phase.QUEUED
+
+
 class TestHttp:
     @pytest.fixture
     def carrier(self):
@@ -132,6 +181,42 @@ class TestHttp:
         worker.seq = 0
         answer = await worker.call(worker.exchange())
         assert (answer.code, worker.status) == ("OutOfOrder", 409)
+
+    async def test_a_log_goes_on_after_a_restart_without_a_resume(self, house, hire):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        await house.restart()
+        chunk = LogChunk(job=grant.job, lease=grant.lease, number=0, text="here", truncated=True)
+        await worker.call(worker.exchange(logs=(chunk,)))
+        page = await house.engine.logs(JobRef(namespace="default", id=grant.job))
+        assert page.text == "here\n[log cut by the worker]\n"
+
+    async def test_an_exchange_with_another_s_session_is_refused(self, house, hire):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        mine = house.authenticator.principal
+        house.authenticator.principal = type(mine)(
+            name="token:other", queues=(("*", "*"),), scopes=frozenset({"worker"})
+        )
+        for _ in range(2):
+            answer = await worker.call(worker.exchange(settle=(worker.completed(grant),)))
+            assert (answer.code, worker.status) == ("SessionGone", 404)
+        house.authenticator.principal = mine
+        await house.restart()
+        house.authenticator.principal = type(mine)(
+            name="token:other", queues=(("*", "*"),), scopes=frozenset({"worker"})
+        )
+        answer = await worker.call(worker.exchange(settle=(worker.completed(grant),)))
+        assert getattr(answer, "renewed", False) is False
+        assert (await house.job(grant.job)).phase is Phase.ASSIGNED
+
+    async def test_a_session_over_tcp_is_not_spoken_for_over_http(self, house, hire):
+        over_tcp, over_http = await house.worker("tcp").enter(), await hire()
+        over_http.welcome = over_tcp.welcome
+        answer = await over_http.call(over_http.exchange())
+        assert (answer.code, over_http.status) == ("OutOfOrder", 409)
 
     async def test_an_exchange_goes_on_after_a_restart_without_a_resume(self, house, hire):
         worker = await hire()
@@ -204,6 +289,18 @@ class TestTcp:
         answer = await worker.call(worker.exchange())
         assert (answer.code, answer.detail) == ("OutOfOrder", "seq: expected 2, got 7")
         assert await worker.recv() is None
+
+    async def test_nothing_goes_before_welcome_or_behind_bye(self, house, hire):
+        hasty = await house.worker("tcp").connect()
+        hasty.send(hasty.hello, Exchange(seq=1))
+        assert "OutOfOrder" in {getattr(answer, "code", None) for answer in [await hasty.recv(), await hasty.recv()]}
+        worker = await hire()
+        worker.send(Bye(), worker.exchange(want=1))
+        assert (await worker.recv()).code == "SessionGone"
+        assert await worker.recv() is None
+        guardian = await house.worker("tcp").connect()
+        guardian.send(Renew(session=worker.welcome.session, epoch=1), Exchange(seq=1))
+        assert "OutOfOrder" in {getattr(await guardian.recv(), "code", None) for _ in range(2)}
 
     async def test_a_second_register_is_out_of_order(self, house, hire):
         worker = await hire()

@@ -87,7 +87,7 @@ class Exchanges:
 
     def _must_renew(self, live: LiveSession, works: Sequence[Work]) -> bool:
         now = live.heard_at = self._clock()
-        if now - live.renewed_at >= RENEW_EVERY_SECONDS:
+        if now - live.renewed_at >= RENEW_EVERY_SECONDS or live.incarnation != self._engine.standing().incarnation:
             return True
         return any(w.exchange.started or w.exchange.progress or w.exchange.holding is not None for w in works)
 
@@ -119,6 +119,7 @@ class Exchanges:
             )
         )
         live.renewed_at = live.checked_at = now
+        live.incarnation = self._engine.standing().incarnation
         return renewed
 
     async def _heed_witness(self, works: Sequence[Work]) -> None:

@@ -72,6 +72,8 @@ class LiveSession:
         """When its worker last spoke, on the loop's clock."""
         self.renewed_at = 0.0
         """When the store last heard of that."""
+        self.incarnation = ""
+        """The store's, when it did: another one voids the session."""
         self.checked_at = 0.0
         """When cancel orders were last asked for."""
 

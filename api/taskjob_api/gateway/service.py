@@ -154,6 +154,7 @@ class WorkerGateway:
 
     def _admit(self, live: LiveSession, protocol: int) -> Welcome:
         now = live.heard_at = live.renewed_at = live.checked_at = self.clock()
+        live.incarnation = self._engine.standing().incarnation
         self._forget_silent(now)
         older = self.sessions.add(live)
         if older is not None:
