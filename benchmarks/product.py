@@ -78,7 +78,7 @@ class Product:
         body = msgspec.json.encode({"items": [document] * 1000})
         begun = time.perf_counter()
         for _ in range(number // 1000):
-            reply = self.http.post("/jobs/batch", content=body, headers={"Content-Type": "application/json"})
+            reply = self.http.post("/v1/namespaces/default/jobs/batch", content=body, headers={"Content-Type": "application/json"})
             if reply.status_code != 200:
                 raise SystemExit(f"{reply.status_code}: {reply.text[:500]}")
         return time.perf_counter() - begun
