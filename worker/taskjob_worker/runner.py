@@ -95,6 +95,7 @@ class Runner:
     def fill(self) -> None:
         waiting = self.intake.waiting
         running = self.running
+        announced: list[Delivery] = []
         while waiting and len(running) < self._concurrency:
             delivery = waiting.popleft()
             running[delivery.key] = delivery
@@ -105,9 +106,15 @@ class Runner:
             if grant.delivery > 1:
                 # It has been delivered before, perhaps to a worker that died of it: the start is told first, so
                 # that a second death is charged to this job.
-                self._announce(lambda delivery=delivery: self._begin(delivery))  # type: ignore[misc]
+                announced.append(delivery)
             else:
                 self._begin(delivery)
+        if announced:
+            self._announce(lambda: self._begin_all(announced))
+
+    def _begin_all(self, deliveries: Iterable[Delivery]) -> None:
+        for delivery in deliveries:
+            self._begin(delivery)
 
     def _begin(self, delivery: Delivery) -> None:
         if delivery.stop_reason is not None:

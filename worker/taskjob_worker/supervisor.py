@@ -207,8 +207,6 @@ class Supervisor:
             heartbeat_seconds=session.heartbeat_seconds,
         )
         send(self._guardian, note)
-        if not self._drain_orders:
-            self._intake.open = True
         log.info("%s session %s", "resumed" if opened.resumed else "opened", opened.welcome.session)
 
     # ---- watching
@@ -240,7 +238,10 @@ class Supervisor:
         session = self.session
         session.renewed_elsewhere(self._board.guardian_renewed_at)
         self._board.worker_renewed_at = session.renewed_at
+        if now - session.silent_since > session.ttl_seconds / 2:
+            self._carrier.cut()
         if session.session is None or now < session.deadline - min(3.0, session.ttl_seconds / 5):
+            self._intake.open = not self._drain_wanted.is_set()
             return
         if self._intake.open and (self._runner.running or self._intake.waiting):
             log.warning("the server cannot be reached and the leases lapse: stopping all tasks")
@@ -252,9 +253,10 @@ class Supervisor:
         """The board must know before the task begins: it may never let this loop turn again."""
         board = self._board
         board.running = 1.0
-        deadline = delivery.deadline
-        if deadline is not None and not 0.0 < board.overdue_at <= deadline:
-            board.overdue_at = deadline + self._overdue_seconds
+        if delivery.deadline is not None:
+            overdue_at = delivery.deadline + self._overdue_seconds
+            if not 0.0 < board.overdue_at <= overdue_at:
+                board.overdue_at = overdue_at
 
     def _overdue_at(self) -> float:
         deadlines = [d.deadline for d in self._runner.running.values() if d.deadline is not None]

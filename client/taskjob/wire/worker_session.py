@@ -211,6 +211,11 @@ class WorkerSession:
         """Settles that the server has not answered."""
         return len(self._settles) + sum(len(sent.settles) for sent in self._sent.values())
 
+    @property
+    def silent_since(self) -> float:
+        """When the oldest exchange without an answer was sent; infinite where all are answered."""
+        return next((sent.at for sent in self._sent.values()), float("inf"))
+
     def heartbeat_at(self) -> float:
         """When an exchange is due even if there is nothing to say."""
         return self._last_sent_at + self.heartbeat_seconds

@@ -287,3 +287,15 @@ def test_the_highest_witness_is_sent_along():
     sent = machine.exchange(101, capacity=0)
     assert isinstance(sent, Exchange)
     assert sent.witness == Witness(incarnation="i", seq=9)
+
+
+def test_a_server_that_does_not_answer_is_noticed():
+    machine = opened()
+    first = machine.exchange(101.0, capacity=0)
+    machine.exchange(102.0, capacity=0)
+    assert machine.silent_since == 101.0
+
+    machine.handle(Update(seq=first.seq))
+    assert machine.silent_since == 102.0
+    machine.disconnected()
+    assert machine.silent_since == float("inf")

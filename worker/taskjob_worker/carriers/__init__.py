@@ -48,6 +48,10 @@ class Carrier(Protocol):
         """Raises `UnavailableError` where no answer came."""
         ...
 
+    def cut(self) -> None:
+        """The server does not answer: give the connection up, so that `run` ends."""
+        ...
+
     async def close(self) -> None:
         """Say bye and end the connection."""
         ...

@@ -91,6 +91,9 @@ class HttpCarrier:
                     self._calls.fail()
         return await self._calls.result(call)
 
+    def cut(self) -> None:
+        """Nothing to do: each call has a time-out of its own."""
+
     async def close(self) -> None:
         """The connection's own loop says it, when the call under way is answered."""
         self._bye = True

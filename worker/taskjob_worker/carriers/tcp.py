@@ -73,6 +73,10 @@ class TcpCarrier:
             self._lines.write(encode_line(call))
         return await self._calls.result(call)
 
+    def cut(self) -> None:
+        if self._lines is not None:
+            self._lines.fail(ConnectionError("the server does not answer"))
+
     async def close(self) -> None:
         lines = self._lines
         if lines is not None:
@@ -136,7 +140,7 @@ class _Lines(asyncio.Protocol):
         rest += data
         if b"\n" not in data:
             if len(rest) > MAX_FRAME_BYTES:
-                self._fail(ConnectionError("the server sent a frame over the limit"))
+                self.fail(ConnectionError("the server sent a frame over the limit"))
             return
         lines = rest.split(b"\n")
         self._rest = lines.pop()
@@ -144,9 +148,9 @@ class _Lines(asyncio.Protocol):
             for line in lines:
                 self._on_line(line)
         except BadFrameError as error:
-            self._fail(ConnectionError(f"the server sent what is no message: {error}"))
+            self.fail(ConnectionError(f"the server sent what is no message: {error}"))
         except ConnectionError as error:
-            self._fail(error)
+            self.fail(error)
         if not self.first.done():
             self.first.set_result(None)
 
@@ -172,9 +176,9 @@ class _Lines(asyncio.Protocol):
         self._writable()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._fail(error if isinstance(error, OSError) else ConnectionError("the server closed the connection"))
+        self.fail(error if isinstance(error, OSError) else ConnectionError("the server closed the connection"))
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         for waiter in (self.first, self.lost):
             if not waiter.done():
                 waiter.set_exception(error)
