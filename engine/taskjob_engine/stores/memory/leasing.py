@@ -73,7 +73,7 @@ def _in_rank_order(db: Tables, session: SessionState, room: dict[QueueKey, int],
     """Merge the (queue, task) streams. The consumer either takes a job or stops: one that stays is offered again.
     Jobs past their deadline are left for `expire`."""
     streams = [(queue, db.ready[queue][task]) for queue in room for task in dict.fromkeys(session.tasks)]
-    overdue: list[tuple[Ordered, str, int]] = []
+    overdue: list[tuple[Ordered[str], str, int]] = []
     try:
         while True:
             heads = [(first, stream) for queue, stream in streams if room[queue] > 0 and (first := stream.first())]

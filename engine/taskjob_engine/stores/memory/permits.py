@@ -17,7 +17,7 @@ PermitKey = tuple[str, str, str]
 class Permits:
     def __init__(self) -> None:
         self._holders: defaultdict[PermitKey, set[str]] = defaultdict(set)
-        self._waiters: defaultdict[PermitKey, Ordered] = defaultdict(Ordered)
+        self._waiters: defaultdict[PermitKey, Ordered[str]] = defaultdict(Ordered)
 
     def take(self, key: PermitKey, job: str, limit: int) -> bool:
         if len(self._holders[key]) >= limit:

@@ -39,13 +39,14 @@ class Tables:
         self.ledger = Ledger()
         self.permits = Permits()
 
-        self.ready: defaultdict[QueueKey, defaultdict[str, Ordered]] = defaultdict(lambda: defaultdict(Ordered))
-        self.ready_at: defaultdict[QueueKey, Ordered] = defaultdict(Ordered)
+        self.ready: defaultdict[QueueKey, defaultdict[str, Ordered[str]]] = defaultdict(lambda: defaultdict(Ordered))
+        self.ready_at: defaultdict[QueueKey, Ordered[str]] = defaultdict(Ordered)
         self.leased: defaultdict[QueueKey, set[str]] = defaultdict(set)
-        self.due = Ordered()
-        self.deadlines = Ordered()
-        self.timeouts = Ordered()
-        self.retention = Ordered()
+        self.due: Ordered[str] = Ordered()
+        self.deadlines: Ordered[str] = Ordered()
+        self.timeouts: Ordered[str] = Ordered()
+        self.retention: Ordered[str] = Ordered()
+        self.key_retention: Ordered[tuple[str, str]] = Ordered()
 
         self.wake_ups: list[WakeUp] = []
         self._last_version = 0
@@ -185,10 +186,17 @@ class Tables:
             index.drop(job.id)
 
     def _index_key(self, row: JobRow) -> None:
-        name = row.details.idempotency_key
-        key = None if name is None else self.keys.get((row.job.namespace, name))
-        if key is not None and key.job == row.job.id:
-            key.expires_at = key_expires_at(row.job)
+        if row.details.idempotency_key is None:
+            return
+        name = (row.job.namespace, row.details.idempotency_key)
+        key = self.keys.get(name)
+        if key is None or key.job != row.job.id:
+            return
+        key.expires_at = key_expires_at(row.job)
+        if key.expires_at is None:
+            self.key_retention.drop(name)
+        else:
+            self.key_retention.put(name, key.expires_at)
 
 
 def _permit_key(job: JobState) -> PermitKey:

@@ -79,9 +79,10 @@ def prune(db: Tables, limit: int, swept: Sequence[int], *, now: Micros) -> Prune
     old = db.retention.until(now, limit + 1)
     for job in old[:limit]:
         db.remove(db.jobs[job])
-    keys = [key for key, row in db.keys.items() if row.expires_at is not None and row.expires_at <= now]
+    keys = db.key_retention.until(now, limit + 1)
     for key in keys[:limit]:
         del db.keys[key]
+        db.key_retention.drop(key)
     for session in list(db.sessions.values()):
         if session.closed and (session.closed_at or 0) + CLOSED_KEPT <= now and not db.leases[session.id]:
             del db.sessions[session.id], db.leases[session.id]
