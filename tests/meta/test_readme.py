@@ -24,9 +24,11 @@ LONGEST_SECONDS = 240
 CLONED = re.search(r"git clone (\S+)", README)
 
 BACKGROUND = """
+set -m
 {{
 {body}}} & background=$!
-trap 'kill $background; wait $background' EXIT
+set +m
+trap 'kill -- -$background; wait $background || true' EXIT
 for _ in $(seq 100); do curl -sf -o /dev/null localhost:8080/readyz && break; sleep 0.2; done
 curl -sf -o /dev/null localhost:8080/readyz
 """
