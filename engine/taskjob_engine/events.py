@@ -81,7 +81,8 @@ class EventHub:
 
 
 class JobWaiter:
-    """Counts the changes of one job while the `with` block lasts, so that none between two looks is missed."""
+    """Counts hints that one job may be finished while the `with` block lasts, so that none between two looks is
+    missed. Other changes wake nobody: a look costs a read of the store."""
 
     def __init__(self, hub: EventHub, topic: Topic) -> None:
         self._hub = hub
@@ -96,9 +97,10 @@ class JobWaiter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._hub.leave(self._topic, self)
 
-    def offer(self, _wakeup: WakeUp, /) -> None:
-        self.generation += 1
-        self._changed.set()
+    def offer(self, wakeup: WakeUp, /) -> None:
+        if wakeup.phase is None or wakeup.phase.is_terminal:
+            self.generation += 1
+            self._changed.set()
 
     def close(self) -> None:
         """The hub has closed: look once more."""
@@ -106,7 +108,7 @@ class JobWaiter:
         self._changed.set()
 
     async def beyond(self, generation: int, *, seconds: float) -> bool:
-        """True as soon as a change came after `generation` was read; False when the time is over."""
+        """True as soon as a hint came after `generation` was read; False when the time is over."""
         if self.generation == generation:
             self._changed.clear()
             try:

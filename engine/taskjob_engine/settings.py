@@ -1,4 +1,5 @@
-"""What the engine can be told; validated by the composition root, passed as a value, never read from the environment."""
+"""What the engine can be told: validated by the composition root, passed as a value, never read from the
+environment here."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     prune_seconds: float = 5.0
     """Pause between two rounds of retention."""
 
-    poll_seconds: float = 1.0
+    poll_seconds: float = 5.0
     """How long a waiting caller trusts to wake-ups, which may be lost, before it looks for itself."""
 
     batch: int = 500

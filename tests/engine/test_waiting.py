@@ -66,6 +66,34 @@ async def test_wait_for_an_unknown_or_foreign_job_ends_at_once(lab):
         assert await lab.engine.wait(JobRef(namespace="other", id=ref.id), seconds=60) is None
 
 
+async def test_a_wait_reads_the_store_only_when_the_job_may_be_finished(idle_lab, monkeypatch):
+    await idle_lab.start(poll_seconds=30.0)
+    lab = idle_lab
+    worker = await lab.session()
+    ref = await lab.submit()
+    reads = 0
+    looked = asyncio.Event()
+    get = lab.store.get
+
+    async def counted(refs):
+        nonlocal reads
+        reads += 1
+        looked.set()
+        return await get(refs)
+
+    monkeypatch.setattr(lab.store, "get", counted)
+    async with lab.engine.events("default", job=ref.id) as stream, asyncio.timeout(10):
+        waiting = asyncio.create_task(lab.engine.wait(ref, seconds=30))
+        await looked.wait()
+        grant = await worker.run_one()
+        while (await anext(stream)).phase is not Phase.RUNNING:
+            pass
+        assert reads == 1
+        await worker.settle(grant)
+        assert (await waiting).phase is Phase.COMPLETED
+    assert reads == 2
+
+
 async def test_a_thousand_waiters_of_one_job_leave_nothing_behind(lab):
     ref = await lab.submit()
     waits = [asyncio.create_task(lab.engine.wait(ref, seconds=30)) for _ in range(1000)]
