@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -18,15 +17,17 @@ from taskjob_api.settings import ApiSettings
 from taskjob_engine.artifacts.file import FileArtifactStore
 from taskjob_engine.engine import Engine
 from taskjob_engine.settings import EngineSettings
+from taskjob_engine.store import JobStore
 from taskjob_engine.stores.memory import MemoryStore
 
 
 class Api:
     """A client of one running api, and what stands behind it."""
 
-    def __init__(self, client: httpx2.AsyncClient, engine: Engine, lifetime: Lifetime) -> None:
+    def __init__(self, client: httpx2.AsyncClient, engine: Engine, store: JobStore, lifetime: Lifetime) -> None:
         self.client = client
         self.engine = engine
+        self.store = store
         self.lifetime = lifetime
 
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
@@ -36,12 +37,6 @@ class Api:
         answer = await self.client.post("/jobs", json={"task": "demo"} | document)
         assert answer.status_code in {200, 201}, answer.text
         return answer.json()["id"]
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        """Let the loop turn until the condition holds."""
-        async with asyncio.timeout(5):
-            while not condition():  # noqa: ASYNC110 - what is waited for has no event to listen to
-                await asyncio.sleep(0)
 
     async def accepted(self) -> int:
         stats = (await self.client.get("/v1/namespaces/default/stats")).json()
@@ -59,7 +54,8 @@ async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
 
         async def start(*, tokens: Path | None = None, store: Any = None, headers: Any = None, **settings: Any) -> Api:
             chosen = ApiSettings(**{"auth": "open", "store": "memory://"} | settings)
-            engine = Engine(store or MemoryStore(), FileArtifactStore(tmp_path / "artifacts"), EngineSettings())
+            store = store or MemoryStore()
+            engine = Engine(store, FileArtifactStore(tmp_path / "artifacts"), EngineSettings())
             await engine.start()
             stack.push_async_callback(engine.stop)
             lifetime = Lifetime()
@@ -69,7 +65,7 @@ async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
             transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
             client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers)
             await stack.enter_async_context(client)
-            return Api(client, engine, lifetime)
+            return Api(client, engine, store, lifetime)
 
         yield start
 

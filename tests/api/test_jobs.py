@@ -9,13 +9,42 @@ import job_phases
 import pytest
 
 from taskjob_engine.store import JobRef
+from taskjob_engine.stores.memory import MemoryStore
 
 JOBS = "/v1/namespaces/default/jobs"
 
 
+class WatchedStore(MemoryStore):
+    """Lets a test know that a job was read: whoever waits for a change listens before it reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reads = asyncio.Semaphore(0)
+
+    async def get(self, refs):
+        jobs = await super().get(refs)
+        self._reads.release()
+        return jobs
+
+    async def read(self, times: int = 1) -> None:
+        async with asyncio.timeout(5):
+            for _ in range(times):
+                await self._reads.acquire()
+
+
 @pytest.fixture
-async def ids(api):
-    return await job_phases.seed(api.engine, api.engine._store)
+def watched():
+    return WatchedStore()
+
+
+@pytest.fixture
+async def api(start_api, watched):
+    return await start_api(store=watched)
+
+
+@pytest.fixture
+async def ids(api, watched):
+    return await job_phases.seed(api.engine, watched)
 
 
 async def test_every_phase_is_shown_by_its_public_name(api, ids):
@@ -140,8 +169,8 @@ async def test_a_bulk_action_previews_and_then_acts_on_the_same_jobs(api, ids):
     assert (await api.call("GET", f"{JOBS}/{ids['submitted'][0]}")).json()["phase"] == "cancelled"
 
 
-async def test_dead_letters_are_rerun_and_purged_by_filter(api, ids):
-    await job_phases.seed(api.engine, api.engine._store)
+async def test_dead_letters_are_rerun_and_purged_by_filter(api, watched, ids):
+    await job_phases.seed(api.engine, watched)
     queue = (await api.call("GET", f"{JOBS}/{ids['dead_letter'][0]}")).json()["queue"]
 
     rerun = await api.call("POST", f"{JOBS}/actions", json={"action": "rerun", "filter": {"queue": queue}})
@@ -179,10 +208,10 @@ async def test_explain_says_why_and_what_to_do(api, ids):
     assert answer["nextSteps"]
 
 
-async def test_a_long_poll_answers_as_soon_as_the_job_is_finished(api, ids):
+async def test_a_long_poll_answers_as_soon_as_the_job_is_finished(api, watched, ids):
     job = ids["queued"][0]
     waiting = asyncio.create_task(api.call("GET", f"{JOBS}/{job}?wait=30"))
-    await api.until(lambda: api.engine._hub._waiters)
+    await watched.read()
 
     await api.engine.cancel([JobRef(namespace="default", id=job)])
 
@@ -195,9 +224,9 @@ async def test_a_long_poll_of_a_finished_job_does_not_wait(api, ids):
         assert (await api.call("GET", f"{JOBS}/{ids['completed'][0]}?wait=60")).json()["phase"] == "completed"
 
 
-async def test_a_long_poll_ends_with_the_process(api, ids):
+async def test_a_long_poll_ends_with_the_process(api, watched, ids):
     waiting = asyncio.create_task(api.call("GET", f"{JOBS}/{ids['queued'][0]}?wait=60"))
-    await api.until(lambda: api.engine._hub._waiters)
+    await watched.read()
 
     api.lifetime.begin_stopping()
 
@@ -220,10 +249,10 @@ def events_of(text: str) -> list[dict[str, str]]:
     ]
 
 
-async def test_the_event_stream_shows_each_snapshot_and_ends_with_the_job(api, ids):
+async def test_the_event_stream_shows_each_snapshot_and_ends_with_the_job(api, watched, ids):
     job = ids["queued"][0]
     streaming = asyncio.create_task(api.call("GET", f"{JOBS}/{job}/events"))
-    await api.until(lambda: api.engine._hub._streams)
+    await watched.read(2)
 
     await api.engine.cancel([JobRef(namespace="default", id=job)])
 
@@ -240,9 +269,9 @@ async def test_the_event_stream_shows_each_snapshot_and_ends_with_the_job(api, i
     assert over.status_code == 204
 
 
-async def test_an_event_stream_ends_with_the_process(api, ids):
+async def test_an_event_stream_ends_with_the_process(api, watched, ids):
     streaming = asyncio.create_task(api.call("GET", f"{JOBS}/{ids['running'][0]}/events"))
-    await api.until(lambda: api.engine._hub._streams)
+    await watched.read(2)
 
     api.lifetime.begin_stopping()
 

@@ -75,7 +75,7 @@ async def test_bad_calls_leave_the_queues_alone(api, method, path, body, status,
 
 
 async def test_workers_are_shown_with_what_they_hold(api):
-    await job_phases.seed(api.engine, api.engine._store)
+    await job_phases.seed(api.engine, api.store)
 
     [worker] = (await api.call("GET", "/v1/namespaces/default/workers")).json()["items"]
 
@@ -83,7 +83,7 @@ async def test_workers_are_shown_with_what_they_hold(api):
 
 
 async def test_stats_count_every_job_in_one_snapshot(api):
-    ids = await job_phases.seed(api.engine, api.engine._store)
+    ids = await job_phases.seed(api.engine, api.store)
 
     stats = (await api.call("GET", "/v1/namespaces/default/stats")).json()
 
