@@ -139,9 +139,11 @@ def test_130_interrupted(stack: LiveStack, tmp_path: Path) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error(stack: LiveStack) -> None:
-    for number in range(3):
-        stack.client.submit("add", {"a": number, "b": 0}, queue="media")
-    command = f"{sys.executable} -m taskjob.cli get jobs --queue media | head -1; echo ${{PIPESTATUS[0]}}"
+    padding = "x" * 2000  # more in all than a pipe holds
+    jobs = [{"task": "add", "payload": {"padding": padding}, "queue": "reader"} for _ in range(100)]
+    assert len(list(stack.client.submit_many(jobs))) == 100
+    listing = "get jobs --queue reader --limit 101 -o json"
+    command = f"{sys.executable} -m taskjob.cli {listing} | head -1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command],
         env=clean_environment(TASKJOB_SERVER=stack.url),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
 from live_stack import clean_environment
 
 from taskjob.cli.app import COMMANDS
@@ -39,13 +38,25 @@ def test_help_imports_nothing_heavy() -> None:
         assert line[:40] in " ".join(said.split())
 
 
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_help_of_a_command_imports_that_command_only(name: str) -> None:
-    loaded, said = _loaded(name, "--help")
+def test_help_of_each_command_imports_that_command_only() -> None:
+    """In one process, one after the other: what a command adds is itself."""
+    program = (
+        "import sys\nfrom taskjob.cli.app import COMMANDS, invoke\n"
+        "for name in COMMANDS:\n    invoke([name, '--help'])\n"
+        "    print(name, *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=clean_environment(), capture_output=True, text=True, check=True, timeout=30
+    )
 
-    assert not HEAVY & loaded
-    assert {one for one in loaded if one.startswith("taskjob.cli.commands.")} == {f"taskjob.cli.commands.{name}"}
-    assert f"Usage: taskjob {name}" in said
+    seen = []
+    for name, line in zip(COMMANDS, done.stderr.splitlines(), strict=True):
+        told, *loaded = line.split()
+        seen.append(f"taskjob.cli.commands.{name}")
+        assert told == name
+        assert not HEAVY & set(loaded), name
+        assert sorted(one for one in loaded if one.startswith("taskjob.cli.commands.")) == sorted(seen)
+        assert f"Usage: taskjob {name}" in done.stdout
 
 
 def test_a_command_that_is_piped_imports_no_rich() -> None:

@@ -241,10 +241,10 @@ def test_explain_answers_for_delay_key_limit_and_unknown_task(run: Any, stack: L
 
 
 def test_watch_prints_changes_only(stack: LiveStack, taskjob: Any) -> None:
-    job = stack.client.submit("nap", {"seconds": 2}, name="watched")
+    job = stack.client.submit("nap", {"seconds": 1.5}, name="watched")
 
     with pytest.raises(Exception, match="timed out") as caught:
-        taskjob("get", "job", job.id, "-w", timeout=6, TASKJOB_SERVER=stack.url, PYTHONUNBUFFERED="1")
+        taskjob("get", "job", job.id, "-w", timeout=5, TASKJOB_SERVER=stack.url, PYTHONUNBUFFERED="1")
     rows = [line.split()[3] for line in caught.value.stdout.decode().splitlines()[1:]]  # type: ignore[attr-defined]
 
     assert rows[-1] == "Completed"

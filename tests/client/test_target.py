@@ -75,7 +75,9 @@ def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert "chmod 600" in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("server", ["localhost:8080", "ftp://x", "http://", "tcp://127.0.0.1:8081", "http://x:80a", "http://:80"])
+@pytest.mark.parametrize(
+    "server", ["localhost:8080", "ftp://x", "http://", "tcp://127.0.0.1:8081", "http://x:80a", "http://:80"]
+)
 def test_a_server_must_be_a_url(server: str) -> None:
     with pytest.raises(InvalidError, match="is not a server"):
         resolve_target(server=server, environment={"HOME": "/nowhere"})

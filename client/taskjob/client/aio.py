@@ -35,11 +35,10 @@ class AsyncClient:
         token: str | None = None,
         namespace: str | None = None,
         retries: int = 5,
-        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.target = resolve_target(server=server, token=token, namespace=namespace)
         self._retries = retries
-        self._http = httpx2.AsyncClient(headers=requests.headers_of(self.target), transport=transport)
+        self._http = httpx2.AsyncClient(headers=requests.headers_of(self.target))
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,7 +90,7 @@ class AsyncClient:
                 continue
             if found.finished:
                 return found
-            patience.check(found)
+            await asyncio.sleep(patience.after_unfinished(found))
 
     async def result(self, job: str, *, timeout_seconds: float | None = None) -> Any:
         """Wait for the job and return what its task returned. Raises `JobFailedError` if it did not complete."""

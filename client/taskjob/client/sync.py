@@ -40,11 +40,10 @@ class Client:
         token: str | None = None,
         namespace: str | None = None,
         retries: int = 5,
-        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.target = resolve_target(server=server, token=token, namespace=namespace)
         self._retries = retries
-        self._http = httpx2.Client(headers=requests.headers_of(self.target), transport=transport)
+        self._http = httpx2.Client(headers=requests.headers_of(self.target))
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +94,7 @@ class Client:
                 continue
             if found.finished:
                 return found
-            patience.check(found)
+            time.sleep(patience.after_unfinished(found))
 
     def result(self, job: str, *, timeout_seconds: float | None = None) -> Any:
         """Wait for the job and return what its task returned. Raises `JobFailedError` if it did not complete."""

@@ -12,6 +12,8 @@ from taskjob.model import Phase
 
 LONGEST_POLL_SECONDS = 30.0
 LOG_POLL_SECONDS = 0.5
+SHORT_PAUSE_SECONDS = 0.1
+"""Between polls that the server answers at once: it stops, or less than a second is left."""
 
 
 class JobFailedError(TaskJobError):
@@ -42,6 +44,7 @@ class Patience:
         self._timeout = timeout_seconds
         self._end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         self._errors = 0
+        self._asked_at = 0.0
 
     @property
     def left(self) -> float:
@@ -49,13 +52,17 @@ class Patience:
 
     def next_wait(self) -> float:
         """Seconds for the next long poll; the server counts whole ones."""
+        self._asked_at = time.monotonic()
         return max(0.0, min(LONGEST_POLL_SECONDS, self.left))
 
-    def check(self, job: JobView) -> None:
-        """Raise `TimeoutError` once the time is over."""
+    def after_unfinished(self, job: JobView) -> float:
+        """The pause before asking again: none behind a poll that waited. Raises `TimeoutError` once the time is
+        over."""
         self._errors = 0
         if self._end is not None and self.left <= 0:
             raise TimeoutError(f"job {job.shown} is {job.phase} ({job.reason}) after {self._timeout:.3g} s")
+        waited = time.monotonic() - self._asked_at
+        return 0.0 if waited >= 0.5 else max(0.0, min(SHORT_PAUSE_SECONDS, self.left))
 
     def after_error(self, error: TaskJobError) -> float:
         """The pause before asking again; raises what waiting does not mend, and when the time is over."""

@@ -16,6 +16,7 @@ from taskjob.errors import NotFoundError
 DEMO_MODULE = "taskjob.cli.dev.demo"
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
 _MOST_FOLDERS = 500
+_HINT = "name a Python file or module that defines tasks"
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -46,9 +47,12 @@ def find_source(argument: str | None, folder: Path) -> Source:
     if argument.endswith(".py") or os.sep in argument:
         file = (folder / argument).resolve()
         if not file.is_file():
-            raise NotFoundError(f"there is no file {argument}", hint="name a Python file or module that defines tasks")
+            raise NotFoundError(f"there is no file {argument}", hint=_HINT)
         return _from_file(file, argument)
-    relative = Path(*argument.split("."))
+    parts = argument.split(".")
+    if not all(part.isidentifier() for part in parts):
+        raise NotFoundError(f"{argument!r} names neither a Python file nor a module", hint=_HINT)
+    relative = Path(*parts)
     if (folder / relative.with_suffix(".py")).is_file() or (folder / relative / "__init__.py").is_file():
         return Source(argument, folder, argument, folder)
     return _installed(argument)
