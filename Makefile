@@ -41,11 +41,13 @@ fmt: setup ## Format the code and mend what the linter can mend
 
 .PHONY: lint
 lint: setup ## Check style, formatting, types and the direction of imports
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/mypy hack/reference/*.py hack/coverage_gate.py examples/thumbnails/*.py
-	@$(BIN)/lint-imports
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/mypy || status=1; \
+	$(BIN)/mypy hack/reference/*.py hack/coverage_gate.py examples/thumbnails/*.py || status=1; \
+	$(BIN)/lint-imports || status=1; \
+	exit $$status
 
 .PHONY: generate
 generate: setup ## Write the generated pages of docs/ and the jobs of examples/
