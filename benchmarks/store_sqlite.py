@@ -136,9 +136,8 @@ def main() -> None:
             floor_run(folder / "floor.db", jobs, figures)
         finally:
             shutil.rmtree(folder)
-    print(
-        f"settings {settings}; file system {filesystem_type(here)}; Python {platform.python_version()}; {os.cpu_count()} cores"
-    )
+    machine = f"Python {platform.python_version()}; {os.cpu_count()} cores"
+    print(f"settings {settings}; file system {filesystem_type(here)}; {machine}")
     for name, unit in (("submit", "jobs/s, 1,000 a call"), ("drain", "jobs/s, settle 500 + lease 500")):
         store, floor = statistics.median(figures[name]), statistics.median(figures[f"{name} floor"])
         print(f"{name:>7}: {store:10,.0f} {unit}; floor {floor:10,.0f}; ratio {store / floor:.2f}")

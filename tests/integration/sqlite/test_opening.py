@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from neighbours import process_running, read_only
 from sqlite_crew import Crew
 
 from taskjob_engine.errors import StoreRefusedError
+from taskjob_engine.store import JobFilter
 from taskjob_engine.stores.sqlite import SQLiteStore, filesystem
 
 OWN_IT = """
@@ -72,27 +72,16 @@ async def test_incarnation_seq_and_jobs_survive_a_restart(path):
     await store.close()
     again = SQLiteStore(path)
     second = await again.open()
-    page = await again.count(where_default(), limit=10)
+    page = await again.count(JobFilter(namespace="default"), limit=10)
     after = again.standing()
     await again.close()
     assert (first.incarnation, before, 1) == (second.incarnation, after, page)
     assert job
 
 
-def where_default():
-    from taskjob_engine.store import JobFilter
-
-    return JobFilter(namespace="default")
-
-
 async def test_a_second_process_is_refused_while_the_first_lives(path):
-    with subprocess.Popen(
-        [sys.executable, "-c", OWN_IT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as owner:
-        assert owner.stdout.readline() == "open\n"
+    with process_running(OWN_IT, path):
         refused = await refusal_of(path)
-        owner.kill()
-        owner.wait()
     assert refused.reason == "AlreadyOpen"
     store = SQLiteStore(path)
     await store.open()
@@ -161,24 +150,11 @@ async def test_a_store_that_vanished_is_not_begun_anew(path):
     assert not path.exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs a tmpfs to mount")
 async def test_a_read_only_file_system_is_refused(tmp_path):
-    if os.geteuid() != 0:
-        require("root, to mount a file system read-only")
-    await filled(tmp_path / "disk" / "taskjob.db", 1)
     folder = tmp_path / "disk"
-    subprocess.run(["mount", "--bind", folder, folder], check=True)
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+    await filled(folder / "taskjob.db", 1)
+    with read_only(folder):
         assert (await refusal_of(folder / "taskjob.db")).reason == "ReadOnly"
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
-def require(what: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"needs {what}")
-    pytest.skip(f"needs {what}")
 
 
 @pytest.mark.parametrize(

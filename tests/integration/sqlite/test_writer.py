@@ -1,0 +1,131 @@
+"""The group commit: many calls, one flush; in order; and nobody pays for a stranger."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlite_crew import Crew, job
+
+from taskjob.errors import UnavailableError
+from taskjob.model import AttemptOutcome
+from taskjob_engine.store import JobFilter, JobRef, LeaseRequest, Settlement
+from taskjob_engine.stores.sqlite import SQLiteStore
+
+DEFAULT = JobFilter(namespace="default")
+
+
+async def test_calls_that_wait_together_share_commits(store):
+    before = store.standing().seq
+    await asyncio.gather(*(store.submit([job()], create_queues=True) for _ in range(200)))
+    commits = store.standing().seq - before
+    assert commits < 20
+    assert await store.count(DEFAULT, limit=1_000) == 200
+
+
+async def test_a_flush_takes_what_is_over_its_cap_into_the_next(store):
+    before = store.standing().seq
+    await asyncio.gather(*(store.submit([job() for _ in range(300)], create_queues=True) for _ in range(4)))
+    assert store.standing().seq - before == 4
+    assert await store.count(DEFAULT, limit=2_000) == 1_200
+
+
+async def test_a_lease_right_behind_a_submit_grants_the_job_with_the_same_commit(store, crew):
+    before = store.standing().seq
+    submitted, leased = await asyncio.gather(
+        store.submit([job(id="0" * 31 + "a")], create_queues=True),
+        store.lease([LeaseRequest(ref=crew.ref, n=1)]),
+    )
+    assert [grant.job for grant in leased[0].grants] == [submitted[0].id]
+    assert store.standing().seq - before <= 2
+
+
+async def test_calls_take_effect_in_the_order_in_which_they_were_made(store, crew):
+    [first] = await crew.submit(1)
+    [grant] = await crew.lease(1)
+    settlement = Settlement(
+        job=first, lease=grant.lease, session=crew.ref.session, principal="crew", outcome=AttemptOutcome.COMPLETED
+    )
+    ref = JobRef(namespace="default", id=first)
+    settled, cancelled, again = await asyncio.gather(
+        store.settle([settlement]), store.cancel([ref]), store.settle([settlement])
+    )
+    assert [settled[0].verdict, cancelled[0].outcome, again[0].verdict] == ["accepted", "refused", "replayed"]
+
+
+async def test_a_cancelled_waiter_does_not_cancel_the_flush(store):
+    calls = [asyncio.ensure_future(store.submit([job()], create_queues=True)) for _ in range(20)]
+    await asyncio.sleep(0)
+    for call in calls[::2]:
+        call.cancel()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(outcome, asyncio.CancelledError) for outcome in outcomes) == 10
+    await store.submit([job()], create_queues=True)
+    assert await store.count(DEFAULT, limit=100) == 21
+
+
+async def test_a_bad_call_fails_alone(store):
+    """A value that slips past every check breaks the statement it is bound to, in the middle of a shared flush."""
+    bad = job(concurrency_key=None, trace_context=object())
+    calls = [store.submit([job()], create_queues=True) for _ in range(5)]
+    outcomes = await asyncio.gather(*calls, store.submit([bad], create_queues=True), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes[:5]] == [list] * 5
+    assert isinstance(outcomes[5], Exception)
+    assert await store.count(DEFAULT, limit=100) == 5
+    stats, scanned = await store.stats(None), await store.audit()
+    assert stats.conserved
+    assert stats.queues == scanned.queues
+
+
+async def test_close_carries_out_what_was_accepted(path):
+    store = SQLiteStore(path)
+    await store.open()
+    calls = [asyncio.ensure_future(store.submit([job()], create_queues=True)) for _ in range(50)]
+    await asyncio.sleep(0)
+    await store.close()
+    await asyncio.gather(*calls)
+    with pytest.raises(UnavailableError):
+        await store.submit([job()], create_queues=True)
+    await store.close()
+    await store.open()
+    assert await store.count(DEFAULT, limit=100) == 50
+    await store.close()
+
+
+async def test_close_before_open_is_no_mistake(path):
+    await SQLiteStore(path).close()
+
+
+async def test_waiting_hints_name_the_work_and_the_job(store, crew):
+    told = []
+    stop = store.watch(told.extend)
+    [first] = await crew.submit(1)
+    stop()
+    await crew.submit(1)
+    assert {(hint.task, hint.job) for hint in told} == {("work", None), ("work", first)}
+
+
+async def test_a_lease_at_a_long_queue_does_not_read_the_queue(store):
+    """Cost by SQLite's own count of steps, not by time: ten thousand queued jobs cost what a hundred do."""
+    crew = await Crew.join(store)
+    steps = []
+    for queued in (100, 10_000):
+        while await store.count(DEFAULT, limit=20_000) < queued:
+            await crew.submit(min(queued, 1_000))
+        steps.append(await _steps_of(store, crew.lease(10)))
+    assert steps[1] < steps[0] * 1.5
+
+
+async def _steps_of(store, call) -> int:
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    connection = store._opened.connection
+    connection.set_progress_handler(count, 10)
+    await call
+    connection.set_progress_handler(None, 0)
+    return counted
