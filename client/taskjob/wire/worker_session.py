@@ -216,6 +216,11 @@ class WorkerSession:
         """When the oldest exchange without an answer was sent; infinite where all are answered."""
         return next((sent.at for sent in self._sent.values()), float("inf"))
 
+    @property
+    def in_flight(self) -> int:
+        """Exchanges without an answer."""
+        return len(self._sent)
+
     def heartbeat_at(self) -> float:
         """When an exchange is due even if there is nothing to say."""
         return self._last_sent_at + self.heartbeat_seconds
@@ -238,6 +243,7 @@ class WorkerSession:
                 session=self.session,
                 epoch=self.epoch,
                 holding=tuple(Held(job=job, lease=lease) for job, lease in self._held),
+                process=me.process,
                 witness=self._witness,
                 token=token,
             )

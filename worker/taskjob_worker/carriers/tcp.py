@@ -12,6 +12,10 @@ from taskjob.wire.messages import MAX_FRAME_BYTES, Failure, Submitted, SubmitVer
 from taskjob_worker.carriers import CONNECT_SECONDS, START_DELAY_SECONDS, Calls, Hub, tls_context
 from taskjob_worker.settings import WorkerSettings, port_of, target
 
+MAX_IN_FLIGHT = 2
+"""While so many exchanges are unanswered the next one collects: settles that trickle in one by one share a flush
+of the server."""
+
 
 class TcpCarrier:
     def __init__(self, hub: Hub, settings: WorkerSettings) -> None:
@@ -21,6 +25,8 @@ class TcpCarrier:
         self._calls = Calls()
         self._lines: _Lines | None = None
         self._scheduled = False
+        self._collecting = False
+        """Something waits to be said until an exchange is answered."""
         self._held_back: list[Callable[[], None]] = []
 
     async def run(self, token: str | None) -> None:
@@ -90,6 +96,10 @@ class TcpCarrier:
         if lines is None or lines.paused:
             return
         session = self._hub.session
+        if session.in_flight >= MAX_IN_FLIGHT:
+            self._collecting = True
+            return
+        self._collecting = False
         now = time.monotonic()
         wanted = self._hub.capacity() - session.owed
         if session.must_speak(now - START_DELAY_SECONDS) or wanted > 0 or now >= session.heartbeat_at():
@@ -114,6 +124,8 @@ class TcpCarrier:
             self._calls.answer(message)
             return
         self._hub.on_events(self._hub.session.handle(message))
+        if self._collecting:
+            self.flush()
         if isinstance(message, Failure) and message.fatal:
             raise ConnectionError(f"the server refused: {message.code}: {message.detail}")
 
