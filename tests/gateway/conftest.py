@@ -153,7 +153,13 @@ class Worker:
         """Come back naming `holding` (default: all that is held)."""
         held = [Held(job=j, lease=g.lease) for j, g in self.held.items()] if holding is None else holding
         answer = await self.greet(
-            Resume(protocol=(1,), session=self.welcome.session, epoch=self.welcome.epoch, holding=tuple(held))
+            Resume(
+                protocol=(1,),
+                session=self.welcome.session,
+                epoch=self.welcome.epoch,
+                holding=tuple(held),
+                process=self.hello.process,
+            )
         )
         if isinstance(answer, Welcome):
             self.welcome = answer

@@ -89,6 +89,25 @@ async def test_a_killed_process_gives_its_jobs_back_within_a_second(house, hire,
     assert (await house.job(job)).deliveries == 2
 
 
+async def test_a_death_is_certain_also_for_a_session_that_an_older_server_opened(house, hire, this_process):
+    with subprocess.Popen(["sleep", "60"]) as child:  # noqa: ASYNC220 - a few milliseconds
+        try:
+            worker = await hire(process=this_process(child.pid))
+            await house.submit("noop")
+            await worker.take(1)
+            worker.cut()
+            await house.restart()
+            await worker.resume()
+            heir = await hire()
+            await asyncio.sleep(1.1)  # the hold-off of a fresh engine
+        finally:
+            child.kill()
+        worker.cut()
+        cut_at = time.monotonic()
+        await heir.take(1)
+        assert time.monotonic() - cut_at < 1.0
+
+
 async def test_a_live_process_with_a_broken_connection_has_three_seconds(house, hire, this_process):
     worker = await hire(process=this_process(os.getpid()))
     [job] = await house.submit("noop")

@@ -192,6 +192,21 @@ class TestHttp:
         page = await house.engine.logs(JobRef(namespace="default", id=grant.job))
         assert page.text == "here\n[log cut by the worker]\n"
 
+    async def test_a_cancel_reaches_the_present_holder_whatever_a_former_one_says(self, house, hire):
+        former, present = await hire(), await hire()
+        [job] = await house.submit("noop")
+        [grant] = await former.take(1)
+        former.held.clear()
+        await former.call(former.exchange())
+        [again] = await present.take(1)
+        late = await former.call(former.exchange(settle=(former.completed(grant),)))
+        assert [(v.verdict, v.reason) for v in late.verdicts] == [("stale", "Released")]
+        polling = asyncio.create_task(present.call(present.exchange(want=1, wait_seconds=30.0)))
+        await asyncio.sleep(0.1)
+        await house.cancel(job)
+        [order] = (await asyncio.wait_for(polling, 5)).cancel
+        assert (order.job, order.lease) == (job, again.lease)
+
     async def test_an_exchange_with_another_s_session_is_refused(self, house, hire):
         worker = await hire()
         await house.submit("noop")
@@ -211,6 +226,20 @@ class TestHttp:
         answer = await worker.call(worker.exchange(settle=(worker.completed(grant),)))
         assert getattr(answer, "renewed", False) is False
         assert (await house.job(grant.job)).phase is Phase.ASSIGNED
+
+    async def test_a_session_resumed_on_another_replica_may_come_back(self, house, hire, tmp_path):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        other = type(house)(tmp_path, store=house.store)
+        await other.start()
+        worker.house = other
+        assert (await worker.resume()).epoch == 2
+        worker.house = house
+        assert (await worker.call(worker.exchange())).renewed
+        assert (await worker.settle(grant)).verdicts == ()
+        await other.stop()
+        await house.store.open()
 
     async def test_a_session_over_tcp_is_not_spoken_for_over_http(self, house, hire):
         over_tcp, over_http = await house.worker("tcp").enter(), await hire()
@@ -257,6 +286,7 @@ class TestTcp:
         await asyncio.sleep(0.8)
         job = await house.job(grant.job)
         assert (job.phase, job.lost, job.deliveries) == (Phase.RUNNING, 0, 1)
+        assert len(house.service.sessions) == 1
         assert (await worker.settle(grant)).verdicts == ()
 
     async def test_a_cut_connection_that_comes_back_in_time_loses_nothing(self, house, hire):

@@ -145,7 +145,7 @@ class WorkerGateway:
             tasks=tuple(known.tasks),
             rules=rules,
             outlet=outlet,
-            process=known.process,
+            process=resume.process or known.process,
         )
         live.tidings = tidings(renewed)
         lost = {(item.job, item.lease) for item in renewed.lost}

@@ -92,6 +92,7 @@ class Resume(Message, frozen=True, kw_only=True, tag="resume"):
     session: str
     epoch: int
     holding: tuple[Held, ...]
+    process: ProcessIdentity | None = None
     witness: Witness | None = None
     token: str | None = None
 
