@@ -153,17 +153,19 @@ async def test_garbage_that_cannot_be_deleted_is_tried_again(lab, monkeypatch):
     worker = await lab.session()
     ref = await lab.submit()
     await worker.settle(await worker.run_one(), result=LARGE)
-    delete = lab.engine._artifacts.delete_prefix
-    failures = 3
+    sweep = lab.engine._artifacts.sweep
+    failures = 4
 
-    async def flaky(prefix):
+    async def flaky(prefixes):
         nonlocal failures
-        if failures:
-            failures -= 1
+        if not failures:
+            return await sweep(prefixes)
+        failures -= 1
+        if failures % 2:
             raise UnavailableError("the bucket does not answer")
-        return await delete(prefix)
+        return [False] * len(prefixes)
 
-    monkeypatch.setattr(lab.engine._artifacts, "delete_prefix", flaky)
+    monkeypatch.setattr(lab.engine._artifacts, "sweep", flaky)
     await lab.engine.purge([ref])
     async with asyncio.timeout(20):
         while files(lab):

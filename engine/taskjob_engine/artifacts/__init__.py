@@ -6,6 +6,7 @@ Who may read or write an object is decided above it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -58,6 +59,11 @@ class ArtifactStore(Protocol):
 
     async def delete_prefix(self, prefix: str) -> int:
         """Delete all objects under the prefix and tell how many. Deleting nothing is no error."""
+        ...
+
+    async def sweep(self, prefixes: Sequence[str]) -> list[bool]:
+        """Delete all objects under each prefix. One verdict a prefix: False where some of it is still there, for a
+        reason that the store logs; try that one again later."""
         ...
 
     async def total_bytes(self, prefix: str) -> int:

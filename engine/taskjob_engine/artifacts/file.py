@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import TypeVar
 
 from taskjob.errors import UnavailableError
 from taskjob_engine.artifacts import ArtifactInfo, check_key, check_prefix
+
+log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -57,6 +60,9 @@ class FileArtifactStore:
 
     async def delete_prefix(self, prefix: str) -> int:
         return await self._run(self._delete, check_prefix(prefix))
+
+    async def sweep(self, prefixes: Sequence[str]) -> list[bool]:
+        return await self._run(self._sweep, [check_prefix(prefix) for prefix in prefixes])
 
     async def total_bytes(self, prefix: str) -> int:
         return sum(info.size for info in await self.list_prefix(prefix))
@@ -118,6 +124,18 @@ class FileArtifactStore:
                 return count
         except (FileNotFoundError, NotADirectoryError):
             return 0
+
+    def _sweep(self, prefixes: Sequence[str]) -> list[bool]:
+        """All in one call: most jobs leave nothing, and looking must cost less than changing threads."""
+        return [self._is_swept(prefix) for prefix in prefixes]
+
+    def _is_swept(self, prefix: str) -> bool:
+        try:
+            self._delete(prefix)
+        except OSError as error:
+            log.warning("the artifacts under %s stay for now: %s", prefix, error.strerror)
+            return False
+        return True
 
     @contextmanager
     def _folder(self, names: list[str], *, create: bool = False) -> Iterator[int]:

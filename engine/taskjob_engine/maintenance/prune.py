@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
 
-from taskjob.errors import TaskJobError
 from taskjob_engine.artifacts import ArtifactStore
 from taskjob_engine.maintenance.rounds import Step
 from taskjob_engine.store import Garbage, JobStore
 from taskjob_engine.telemetry import Recorder
-
-log = logging.getLogger(__name__)
 
 
 class Prune:
@@ -31,15 +28,11 @@ class Prune:
         done = await self._store.prune(self._batch, tuple(self._swept))
         self._swept.clear()
         self._recorder.pruned(done.jobs)
-        for garbage in done.garbage:
-            await self._sweep(garbage)
+        await self._sweep(done.garbage)
         return Step(worked=done.jobs > 0, more=done.more or bool(self._swept))
 
-    async def _sweep(self, garbage: Garbage) -> None:
-        """One prefix that cannot be deleted must not keep the others."""
-        try:
-            await self._artifacts.delete_prefix(garbage.prefix)
-        except TaskJobError as error:
-            log.warning("the artifacts under %s stay for now: %s", garbage.prefix, error.detail)
-        else:
-            self._swept.append(garbage.id)
+    async def _sweep(self, garbage: Sequence[Garbage]) -> None:
+        """One prefix that cannot be deleted does not keep the others; the store will name it again."""
+        if garbage:
+            verdicts = await self._artifacts.sweep([item.prefix for item in garbage])
+            self._swept = [item.id for item, swept in zip(garbage, verdicts, strict=True) if swept]

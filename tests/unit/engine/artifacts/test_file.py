@@ -64,6 +64,27 @@ async def test_a_prefix_covers_whole_segments_only(store):
     assert [info.key for info in await store.list_prefix("a")] == ["a/b2/c", "a/bc"]
 
 
+async def test_a_sweep_tells_of_each_prefix_and_goes_on_after_a_failure(store, tmp_path, caplog, monkeypatch):
+    for job in ("job1", "job2", "job3"):
+        await store.put(f"team/{job}/0.1/ab/log/000000", b"x")
+    remove = os.rmdir
+
+    def refuse(name, **where):
+        if name == "job2":
+            raise OSError(errno.EIO, "Input/output error")
+        remove(name, **where)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rmdir", refuse)
+        verdicts = await store.sweep(["team/job1", "team/job2/", "team/never", "team/job3"])
+    assert verdicts == [True, False, True, True]
+    assert "team/job2 stay for now: Input/output error" in caplog.text
+    assert [path.name for path in (tmp_path / "artifacts/team").iterdir()] == ["job2"]
+    assert await store.sweep(["team/job2"]) == [True]
+    with pytest.raises(InvalidError):
+        await store.sweep(["team/job1", "../x"])
+
+
 @pytest.mark.parametrize("key", ["../x", "a/../../x", "/etc/passwd", "", ".", "a//b", "a/.draft-1"])
 async def test_keys_that_lead_elsewhere_are_refused_by_every_verb(store, key):
     for call in (store.get, store.list_prefix, store.delete_prefix, store.total_bytes):
