@@ -161,3 +161,19 @@ async def test_next_due_at_tells_when_time_will_change_something(world):
     assert await world.store.next_due_at() == start + 30_000_000
     await world.worker()
     assert await world.store.next_due_at() == start + 15_000_000
+
+
+async def test_scenario_02_time_that_the_clock_jumped_over_ends_no_attempt(world):
+    job = await world.submit(timeout_seconds=10)
+    worker = await world.worker()
+    grant = await worker.lease_one()
+    await worker.start(grant)
+    world.clock.jump(3600)
+    await worker.renew()
+    assert (await world.store.expire(10, skipped_seconds=3600)).timed_out == 0
+    assert (await world.job(job)).phase is Phase.RUNNING
+    world.clock.advance(24.9)
+    await worker.renew()
+    assert (await world.store.expire(10, skipped_seconds=3600)).timed_out == 0
+    world.clock.advance(0.1)
+    assert (await world.store.expire(10, skipped_seconds=3600)).timed_out == 1
