@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import trace_items
+import trace_promises
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -97,12 +98,12 @@ def render_items() -> str:
 
 
 def render_bad_input() -> str:
-    return table(trace_items.BAD_INPUT)
+    return table(trace_promises.BAD_INPUT)
 
 
 def render_scenarios() -> str:
-    return table((f"S{n}", what, (f"*::*scenario_{n:02}_*",)) for n, what in trace_items.SCENARIOS.items())
+    return table((f"S{n}", what, (f"*::*scenario_{n:02}_*",)) for n, what in trace_promises.SCENARIOS.items())
 
 
 def render_promises() -> str:
-    return table(trace_items.PROMISES)
+    return table(trace_promises.PROMISES)

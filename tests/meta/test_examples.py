@@ -2,70 +2,79 @@
 
 from __future__ import annotations
 
-import json
-import os
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
 
+from taskjob.model import AttemptOutcome
 from taskjob.spec.documents import read_document
 from taskjob.spec.taskjob import TaskJob
 from taskjob.spec.yaml_reader import read_yaml
+from taskjob.testing import run_task
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 JOBS = sorted((EXAMPLES / "jobs").glob("*.yaml"))
 
-RUN = """
-import json, sys
-from taskjob.testing import run_task
-import tasks
-print(json.dumps(run_task(tasks.thumbnail, json.loads(sys.argv[1]))))
-"""
 
-
-def make_thumbnail(folder: Path, **payload: object) -> subprocess.CompletedProcess[str]:
-    """Run the task as a user's own test would, with its folders set as the demo sets them."""
-    (folder / "pictures/photographs").mkdir(parents=True, exist_ok=True)
-    environment = {
-        **os.environ,
-        "THUMBNAILS_INPUT": str(folder / "pictures"),
-        "THUMBNAILS_OUTPUT": str(folder / "thumbnails"),
-        "PYTHONPATH": str(EXAMPLES / "thumbnails"),
-    }
-    return subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(payload)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def test_a_thumbnail_has_the_asked_width_and_nothing_else_is_left_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def thumbnails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The demo's tasks, with folders of this test as theirs."""
+    spec = importlib.util.spec_from_file_location("thumbnail_tasks", EXAMPLES / "thumbnails/tasks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "thumbnail_tasks", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "INPUT", tmp_path / "pictures")
+    monkeypatch.setattr(module, "OUTPUT", tmp_path / "thumbnails")
     (tmp_path / "pictures/photographs").mkdir(parents=True)
+    return module
+
+
+def test_a_thumbnail_has_the_asked_width_and_nothing_else_is_left_behind(
+    thumbnails: ModuleType, tmp_path: Path
+) -> None:
     Image.new("RGB", (400, 200), "teal").save(tmp_path / "pictures/photographs/sea.png")
 
-    done = make_thumbnail(tmp_path, bucket="photographs", picture="sea.png", width=100)
+    run = run_task(thumbnails.thumbnail, {"bucket": "photographs", "picture": "sea.png", "width": 100})
 
-    assert 0 == done.returncode, done.stderr
+    assert AttemptOutcome.COMPLETED is run.outcome, run.error
     assert ["sea-100.jpg"] == [path.name for path in (tmp_path / "thumbnails/photographs").iterdir()]
     with Image.open(tmp_path / "thumbnails/photographs/sea-100.jpg") as made:
         assert (100, 50) == made.size
 
 
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n but no more"])
+def test_a_broken_picture_fails_as_a_thumbnail_and_may_be_retried(
+    thumbnails: ModuleType, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "pictures/photographs/broken.png").write_bytes(content)
+
+    run = run_task(thumbnails.thumbnail, {"bucket": "photographs", "picture": "broken.png", "width": 100})
+
+    assert (AttemptOutcome.FAILED, True) == (run.outcome, run.retryable)
+    assert run.error is not None
+    assert "UnidentifiedImageError" == run.error.type
+    assert [] == list((tmp_path / "thumbnails/photographs").iterdir())
+
+
 @pytest.mark.parametrize("picture", ["../../secret.png", "/etc/hostname"])
-def test_a_thumbnail_is_never_read_from_outside_of_the_input_folder(tmp_path: Path, picture: str) -> None:
+def test_a_thumbnail_is_never_read_from_outside_of_the_input_folder(
+    thumbnails: ModuleType, tmp_path: Path, picture: str
+) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "secret.png")
 
-    done = make_thumbnail(tmp_path, bucket="photographs", picture=picture, width=2)
+    run = run_task(thumbnails.thumbnail, {"bucket": "photographs", "picture": picture, "width": 2})
 
-    assert 0 != done.returncode
-    assert "is outside of" in done.stderr
+    assert AttemptOutcome.FAILED is run.outcome
+    assert run.error is not None
+    assert "is outside of" in run.error.message
     assert not (tmp_path / "thumbnails").exists()
 
 
