@@ -6,7 +6,6 @@ documents), and every refusal is written by `taskjob.spec`, so that errors have 
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import msgspec
@@ -64,7 +63,6 @@ class _TypeOfPayload(msgspec.Struct, frozen=True):
 
 _decode = msgspec.json.Decoder(FastDocument).decode
 _decode_type = msgspec.json.Decoder(_TypeOfPayload).decode
-_LINE_BREAK = re.compile(rb"[\r\n]")
 _MAX_KEYS = 256
 
 
@@ -94,5 +92,4 @@ def _is_plain(payload: bytes) -> bool:
         and payload.isascii()
         and payload.count(b":") <= _MAX_KEYS
         and surely_within_limits(payload)
-        and _LINE_BREAK.search(payload) is None
     )

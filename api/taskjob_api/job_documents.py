@@ -45,14 +45,8 @@ def read_submission(
         refuse_later_fields("TaskJob", raw, field)
         read = read_job_document(raw, field)
         task, payload = read.task or "", msgspec.json.encode(read.payload or {})
-    return _submission(
-        read,
-        task=task,
-        payload=payload,
-        namespace=namespace,
-        key=_one_key(read.idempotency_key, key, field),
-        document=bytes(document),
-    )
+    chosen = read.idempotency_key if key is None else _one_key(read.idempotency_key, key, field)
+    return _submission(read, task=task, payload=payload, namespace=namespace, key=chosen, document=document)
 
 
 def decode_json(body: bytes, field: str = "") -> Any:
@@ -78,9 +72,9 @@ def check_key(key: str) -> str:
     return key
 
 
-def _one_key(in_document: str | None, in_header: str | None, field: str) -> str | None:
-    if in_header is None or in_document in {None, in_header}:
-        return in_document if in_header is None else in_header
+def _one_key(in_document: str | None, in_header: str, field: str) -> str:
+    if in_document in {None, in_header}:
+        return in_header
     raise InvalidError(
         "the Idempotency-Key header and idempotencyKey differ",
         field=f"{field}/idempotencyKey",
@@ -89,7 +83,13 @@ def _one_key(in_document: str | None, in_header: str | None, field: str) -> str 
 
 
 def _submission(
-    read: FastDocument | JobDocument, *, task: str, payload: bytes, namespace: str, key: str | None, document: bytes
+    read: FastDocument | JobDocument,
+    *,
+    task: str,
+    payload: bytes,
+    namespace: str,
+    key: str | None,
+    document: bytes | msgspec.Raw,
 ) -> Submission:
     return Submission(
         id=new_job_id(),
@@ -105,7 +105,7 @@ def _submission(
         timeout_seconds=read.timeout_seconds,
         active_deadline_seconds=read.active_deadline_seconds,
         idempotency_key=key,
-        document_hash="" if key is None else _hash(document, read.queue, task),
+        document_hash="" if key is None else _hash(bytes(document), read.queue, task),
         concurrency_key=read.concurrency_key,
         suspend=bool(read.suspend),
         ttl_seconds_after_finished=read.ttl_seconds_after_finished,

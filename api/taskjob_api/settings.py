@@ -6,6 +6,7 @@ Nothing else in the api reads the environment. A value that makes no sense is re
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import types
 from collections.abc import Mapping
@@ -108,6 +109,7 @@ def read_settings(environment: Mapping[str, str], **overrides: Any) -> tuple[Api
     return settings, unknown
 
 
+@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

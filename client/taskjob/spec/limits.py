@@ -16,7 +16,7 @@ MAX_BATCH_ITEMS = 1000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_INTEGER = 2**53
 
-_SUSPECT_NUMBER = re.compile(rb"[0-9]{16}|[eE]\+?[0-9]{3}|\\u")
+_SUSPECT = re.compile(rb"[0-9]{16}|[eE]\+?[0-9]{3}|\\u|[\r\n]")
 
 
 def pointer(*parts: str | int) -> str:
@@ -25,8 +25,9 @@ def pointer(*parts: str | int) -> str:
 
 
 def surely_within_limits(raw: bytes) -> bool:
-    """True only if the JSON text cannot break a bound of `check_json`; cheap, and may be False for innocent text."""
-    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and _SUSPECT_NUMBER.search(raw) is None
+    """True only if the JSON text stands on one line and cannot break a bound of `check_json`; cheap, and may be False
+    for innocent text."""
+    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and _SUSPECT.search(raw) is None
 
 
 def check_payload(payload: dict[str, Any], field: str = "/payload") -> None:
