@@ -122,7 +122,7 @@ class WorkerGateway:
         """Resume a session under a new epoch: what it does not hold is released, and older connections count no
         more. Raises `RefusedError` SessionGone, `ForbiddenError`."""
         resume = intent.resume
-        known = await self._known(resume.session, principal)
+        known = self.sessions.get(resume.session) or await self._look_up(resume.session, principal)
         if known is None:
             raise RefusedError("SessionGone", "no such session, or it is over; register anew")
         _authorize(principal, known.namespace, known.queues)
@@ -185,12 +185,6 @@ class WorkerGateway:
                 if live.rules.carrier is Carrier.HTTP and now - live.heard_at > 2 * ttl:
                     self.sessions.remove(live)
 
-    async def _known(self, session: str, principal: Principal) -> LiveSession | None:
-        live = self.sessions.get(session)
-        if live is not None:
-            return live if live.ref.principal == principal.name else None
-        return await self._look_up(session, principal)
-
     async def _look_up(self, session: str, principal: Principal) -> LiveSession | None:
         info = await self._directory.find(session)
         if info is None:
@@ -211,14 +205,25 @@ class WorkerGateway:
         if live is None or live.ref.epoch < epoch:
             # After a restart, or resumed on another replica meanwhile.
             live = await self._look_up(session, principal)
-            if live is not None and live.ref.epoch == epoch and live.rules.carrier is Carrier.HTTP:
-                _authorize(principal, live.namespace, live.queues)
-                self._admit(live, protocol=PROTOCOL_VERSION)
-        if live is not None and live.ref == SessionRef(session=session, epoch=epoch, principal=principal.name):
-            if live.rules.carrier is Carrier.HTTP:
-                return live
+        if live is None or live.ref != SessionRef(session=session, epoch=epoch, principal=principal.name):
+            raise RefusedError("SessionGone", "no such session, or it is over; register anew")
+        if live.rules.carrier is not Carrier.HTTP:
             raise RefusedError("OutOfOrder", "this session speaks over TCP; resume it to change the carrier")
-        raise RefusedError("SessionGone", "no such session, or it is over; register anew")
+        return live if self.sessions.is_current(live) else await self._admit_confirmed(live, principal)
+
+    async def _admit_confirmed(self, live: LiveSession, principal: Principal) -> LiveSession:
+        """Nobody becomes a session of this process before the store has said that it is the caller's."""
+        _authorize(principal, live.namespace, live.queues)
+        renewed = await self._engine.renew(Renewal(ref=live.ref, ttl_seconds=self.exchanges.ttl_seconds))
+        if not renewed.renewed:
+            raise RefusedError("SessionGone", f"the session is over: {renewed.reason}; register anew")
+        meanwhile = self.sessions.get(live.ref.session)
+        if meanwhile is not None and meanwhile.ref == live.ref:
+            return meanwhile
+        if meanwhile is not None and meanwhile.ref.epoch > live.ref.epoch:
+            raise RefusedError("SessionGone", "the session was resumed meanwhile")
+        self._admit(live, protocol=PROTOCOL_VERSION)
+        return live
 
     # ---- staying
 
