@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_stack import LiveStack, eventually
+from live_stack import LiveStack, eventually, live_api
 
 from taskjob.model import Phase
 
@@ -237,6 +237,40 @@ def test_colour_only_on_a_terminal(stack: LiveStack, tmp_path: Path) -> None:
     assert "\x1b[32mCompleted" in _on_a_terminal(arguments, TERM="xterm")
     assert "\x1b" not in _on_a_terminal(arguments, TERM="xterm", NO_COLOR="1")
     assert "\x1b" not in _on_a_terminal(arguments, TERM="dumb")
+
+
+def test_a_terminal_sees_a_bar_and_a_pipe_does_not(run: Any, stack: LiveStack) -> None:
+    seen = _on_a_terminal(("submit", "nap", "seconds=0.5", "--wait", "--server", stack.url), TERM="xterm")
+    piped = run("submit", "nap", "seconds=0.5", "--wait")
+
+    assert "waiting" in seen
+    assert "1/1" in seen or "0/1" in seen
+    assert '"rested"' in seen
+    assert piped.out == '"rested"\n'
+    assert "waiting" not in piped.err
+
+
+def test_a_long_wait_is_told_line_by_line(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskjob.cli.progress.PLAIN_SECONDS", 0.2)
+
+    assert "0/1 jobs finished" in run("submit", "nap", "seconds=1", "--wait").err
+
+
+def test_no_connected_worker_is_said(taskjob: Any, tmp_path: Path) -> None:
+    with live_api(tmp_path) as (url, _):
+        done = taskjob("submit", "add", "--server", url)
+
+    assert done.returncode == 0
+    assert len(done.stdout.strip()) == 32
+    assert "warning: no worker is connected: the job waits for one. Start it with: taskjob worker" in done.stderr
+
+
+def test_a_queue_that_nobody_serves_is_said(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskjob.cli.workers_known._PATIENCE_SECONDS", 0.1)
+
+    said = run("submit", "add", "--queue", "unserved").err
+
+    assert "warning: no connected worker serves 'add' in the queue 'unserved': the job waits for one" in said
 
 
 def _on_a_terminal(arguments: tuple[str, ...], **variables: str) -> str:

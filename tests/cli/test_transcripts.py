@@ -181,8 +181,16 @@ def test_describe_a_dead_letter(run: Any, dead: JobView) -> None:
     )
 
 
+def test_describe_a_job_that_waits_says_why(run: Any, paused: JobView) -> None:
+    assert masked(run("describe", "job", paused.id).out).splitlines()[-2:] == [
+        "Why:  Queue 'held' is paused by local (repair).",
+        "Next:  taskjob resume held",
+    ]
+
+
 def test_describe_a_queue(run: Any, paused: JobView) -> None:
-    assert masked(run("describe", "queue", "held").out) == (
+    told = re.sub(r"cancelled: \d+", "cancelled: <n>", run("describe", "queue", "held").out)
+    assert masked(told) == (
         "Name:  held\n"
         "Namespace:  default\n"
         "State:  Paused\n"
@@ -195,7 +203,7 @@ def test_describe_a_queue(run: Any, paused: JobView) -> None:
         "leased: 0\n"
         "completed: 0\n"
         "deadLetter: 0\n"
-        "cancelled: 0\n"
+        "cancelled: <n>\n"
         "Oldest ready:  <span>\n"
         "Workers:  none connected"
     )

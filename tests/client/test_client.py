@@ -200,3 +200,32 @@ async def test_the_async_client_does_the_same(stack: LiveStack) -> None:
             await client.wait(later.id, timeout_seconds=0.1)
         assert (await client.cancel(later.id)).phase is Phase.CANCELLED
         assert (await client.stats())["conserved"]
+
+
+async def test_every_verb_has_its_async_twin(stack: LiveStack) -> None:
+    async with AsyncClient(stack.url) as client:
+        await client.put_queue("twins", {"limits": {"maxConcurrency": 3}})
+        assert (await client.queue("twins")).limits["maxConcurrency"] == 3
+        assert (await client.pause("twins", reason="r")).state == "Paused"
+        job = await client.submit("add", {"a": 1, "b": 1}, queue="twins")
+        assert (await client.explain(job.id))["reason"] == "QueuePaused"
+        assert (await client.amend(job.id, priority=2)).priority == 2
+        preview = await client.preview_bulk("cancel", JobQuery(queue="twins"))
+        assert preview.matched == 1
+        assert (await client.bulk("cancel", JobQuery(queue="twins"))).changed == 1
+        assert (await client.get(job.id)).phase is Phase.CANCELLED
+        assert (await client.rerun(job.id)).run == 1
+        assert (await client.resume("twins")).state == "Active"
+        assert "twins" in {queue.name for queue in await client.queues()}
+        assert "steady" in {worker.name for worker in await client.workers()}
+        big = await client.submit("large", {"size": 10_000})
+        assert len(await client.result(big.id, timeout_seconds=20)) == 10_000
+        bad = await client.submit("fail", {"message": "x"}, retry={"max_attempts": 1})
+        with pytest.raises(JobFailedError):
+            await client.result(bad.id, timeout_seconds=20)
+
+
+def test_both_clients_have_the_same_verbs() -> None:
+    verbs = {name for name in vars(Client) if not name.startswith("_")}
+
+    assert verbs == {name for name in vars(AsyncClient) if not name.startswith("_")}
