@@ -1,13 +1,11 @@
 """The verb `lease`: ready jobs in rank order across a session's queues and tasks, within every limit.
 
-Streams that the writer's own counts know to be empty are never asked; the others are read from the ready index,
-so that the cost follows the number of grants and not the backlog.
+Streams that the writer's own counts know to be empty are never asked; `offers` reads the others.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -21,29 +19,15 @@ from taskjob_engine.store import Granted, Leased, LeaseRequest, WakeUp
 from taskjob_engine.stores.sqlite import bodies, session_rows
 from taskjob_engine.stores.sqlite.catalog import Entry
 from taskjob_engine.stores.sqlite.ledger import POSITION, Stream
+from taskjob_engine.stores.sqlite.offers import OFFER, Offer, best, offers_in
 from taskjob_engine.stores.sqlite.rows import json_text, read_labels, read_retry
 from taskjob_engine.stores.sqlite.transaction import Transaction
 
 _UNLIMITED = 2**62
 
-_OFFER = """json_array(
-    job.rank, job.id, job.pk, job.queue_id, job.task_id, job.payload, job.run, job.deliveries, job.attempts, job.lost,
-    job.retry, job.timeout_seconds, job.deadline_at, job.labels, job.ready_at, job.owner
-)"""
-_STREAMS = f"""
-SELECT json_group_array(json((
-    SELECT json_group_array(json(offer)) FROM (
-        SELECT {_OFFER} AS offer FROM job
-        WHERE state = 'ready' AND queue_id = stream.value ->> 0 AND task_id = stream.value ->> 1
-            AND (deadline_at IS NULL OR deadline_at > ?2)
-        ORDER BY rank, id LIMIT ?3
-    )
-)))
-FROM json_each(?1) AS stream
-"""  # noqa: S608 - our own names
 _AGAIN = f"""
 SELECT json_group_array(json(offer)) FROM (
-    SELECT {_OFFER} AS offer FROM job
+    SELECT {OFFER} AS offer FROM job
     WHERE state = 'leased' AND session = ? AND lease_seq = ? ORDER BY rank, id
 )
 """  # noqa: S608 - our own names
@@ -53,31 +37,6 @@ UPDATE job SET
     started_at = NULL, timeout_at = NULL, deliveries = deliveries + 1, revision = revision + 1
 WHERE pk IN (SELECT value FROM json_each(?1))
 """
-
-
-class _Offer(msgspec.Struct, array_like=True, frozen=True, order=True):
-    """A job that may be granted; orders by (rank, id)."""
-
-    rank: int
-    id: str
-    pk: int
-    queue_id: int
-    task_id: int
-    payload: str | None
-    run: int
-    deliveries: int
-    attempts: int
-    lost: int
-    retry: str | None
-    timeout_seconds: int
-    deadline_at: Micros | None
-    labels: str | None
-    ready_at: Micros | None
-    owner: str | None
-
-
-_streams = msgspec.json.Decoder(list[list[_Offer]])
-_offers = msgspec.json.Decoder(list[_Offer])
 
 
 def lease(tx: Transaction, items: Sequence[LeaseRequest], *, new_lease: Callable[[], str]) -> list[Leased]:
@@ -113,11 +72,7 @@ def _grant(
 ) -> tuple[Granted, ...]:
     room = {entry.id: _room(tx, entry) for entry in queues}
     streams = [stream for stream in _streams_of(tx, session, queues) if room[stream[0]] > 0 and tx.ready(stream) > 0]
-    if not streams or item.n <= 0:
-        return ()
-    most = min(item.n, max(room[stream[0]] for stream in streams))
-    text = tx.connection.execute(_STREAMS, (json_text(streams), tx.now, most)).fetchone()[0]
-    offers = _within_bytes(tx, _within_room(heapq.merge(*_streams.decode(text)), room, item.n), item.max_bytes)
+    offers = _within_bytes(tx, best(tx, streams, room=room, n=item.n), item.max_bytes)
     if not offers:
         return ()
     lease_id = new_lease()
@@ -133,23 +88,11 @@ def _grant(
     )
 
 
-def _within_room(offers: Iterable[_Offer], room: dict[int, int], most: int) -> list[_Offer]:
-    """The first `most` in rank order of queues that have room left."""
-    taken: list[_Offer] = []
-    for offer in offers:
-        if len(taken) == most:
-            break
-        if room[offer.queue_id] > 0:
-            room[offer.queue_id] -= 1
-            taken.append(offer)
-    return taken
-
-
-def _within_bytes(tx: Transaction, offers: list[_Offer], most: int) -> list[tuple[_Offer, bytes]]:
+def _within_bytes(tx: Transaction, offers: list[Offer], most: int) -> list[tuple[Offer, bytes]]:
     """Offers with their payloads as long as payloads and checkpoints fit; the first always does."""
     large = bodies.sizes(tx.connection, "payload", [offer.pk for offer in offers if offer.payload is None])
     checkpoints = bodies.sizes(tx.connection, "checkpoint", [offer.pk for offer in offers if offer.deliveries])
-    fitting: list[tuple[_Offer, bytes]] = []
+    fitting: list[tuple[Offer, bytes]] = []
     size = 0
     for offer in offers:
         payload = b"" if offer.payload is None else offer.payload.encode()
@@ -163,7 +106,7 @@ def _within_bytes(tx: Transaction, offers: list[_Offer], most: int) -> list[tupl
     return [(offer, read.get(offer.pk, payload)) for offer, payload in fitting]
 
 
-def _book(tx: Transaction, offers: list[_Offer]) -> None:
+def _book(tx: Transaction, offers: list[Offer]) -> None:
     """Ledger, rate cells, dirty rows and hints of fresh grants."""
     granted: dict[Stream, int] = {}
     for offer in offers:
@@ -186,7 +129,7 @@ def _book(tx: Transaction, offers: list[_Offer]) -> None:
 
 
 def _granted_before(tx: Transaction, session: SessionState, seq: int) -> tuple[Granted, ...]:
-    offers = _offers.decode(tx.connection.execute(_AGAIN, (session.id, seq)).fetchone()[0])
+    offers = offers_in(tx.connection.execute(_AGAIN, (session.id, seq)).fetchone()[0])
     if not offers:
         return ()
     pks = [offer.pk for offer in offers]
@@ -206,7 +149,7 @@ _LEASES = "SELECT pk, lease_id, leased_at FROM job WHERE pk IN (SELECT value FRO
 
 
 def _granted(
-    tx: Transaction, offer: _Offer, payload: bytes, checkpoint: bytes | None, *, lease_id: str, leased_at: Micros
+    tx: Transaction, offer: Offer, payload: bytes, checkpoint: bytes | None, *, lease_id: str, leased_at: Micros
 ) -> Granted:
     """`offer` as the job was before its grant."""
     queue = tx.catalog.queues[offer.queue_id].queue

@@ -47,12 +47,9 @@ class Deltas:
         if after is State.READY:
             self.streams[stream] += count
 
-    def accept(self, stream: Stream, state: State) -> None:
-        row = self.of(stream[0])
-        row[ACCEPTED] += 1
-        row[POSITION[state]] += 1
-        if state is State.READY:
-            self.streams[stream] += 1
+    def accept(self, stream: Stream, state: State, count: int) -> None:
+        self.of(stream[0])[ACCEPTED] += count
+        self.move(stream, None, state, count)
 
     def of(self, queue_id: int) -> list[int]:
         row = self.queues.get(queue_id)

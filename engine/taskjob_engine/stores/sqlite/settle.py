@@ -75,10 +75,11 @@ def settle(tx: Transaction, items: Sequence[Settlement]) -> list[Settled]:
     _complete(tx, list(plain.values()))
     others = [item.job for at, item in enumerate(items) if at not in plain]
     jobs = FreshJobs(tx, others) if others else None
+    accepted = _Accepted(tx)
     return [
         _settle(tx, jobs.get(item.job), item, sessions.get(item.session))
         if jobs is not None and at not in plain
-        else _completed(tx, plain[at].fact)
+        else accepted.verdict(plain[at].fact)
         for at, item in enumerate(items)
     ]
 
@@ -133,20 +134,36 @@ def _complete(tx: Transaction, completions: list[_Completion]) -> None:
         tx.deltas.move(stream, State.LEASED, State.COMPLETED, count)
 
 
-def _completed(tx: Transaction, fact: _Fact) -> Settled:
-    queue = tx.catalog.queues[fact.queue_id].queue
-    task = tx.catalog.tasks[fact.task_id]
-    if tx.watched:
-        tx.hints.append(
-            WakeUp(namespace=queue.namespace, queue=queue.name, task=task, job=fact.id, phase=Phase.COMPLETED)
-        )
-    return Settled(
-        verdict=SettleVerdict.ACCEPTED,
-        phase=Phase.COMPLETED,
-        namespace=queue.namespace,
-        queue=queue.name,
-        task=task,
-    )
+class _Accepted:
+    """The verdicts of plain completions: one record for all jobs of a stream."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
+        self._by_stream: dict[Stream, Settled] = {}
+
+    def verdict(self, fact: _Fact) -> Settled:
+        stream = (fact.queue_id, fact.task_id)
+        settled = self._by_stream.get(stream)
+        if settled is None:
+            queue = self._tx.catalog.queues[fact.queue_id].queue
+            settled = self._by_stream[stream] = Settled(
+                verdict=SettleVerdict.ACCEPTED,
+                phase=Phase.COMPLETED,
+                namespace=queue.namespace,
+                queue=queue.name,
+                task=self._tx.catalog.tasks[fact.task_id],
+            )
+        if self._tx.watched:
+            self._tx.hints.append(
+                WakeUp(
+                    namespace=settled.namespace,
+                    queue=settled.queue,
+                    task=settled.task,
+                    job=fact.id,
+                    phase=Phase.COMPLETED,
+                )
+            )
+        return settled
 
 
 def _settle(tx: Transaction, loaded: Loaded | None, item: Settlement, session: SessionState | None) -> Settled:

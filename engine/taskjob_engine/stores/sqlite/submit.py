@@ -87,7 +87,7 @@ def _accept(tx: Transaction, item: Submission, fresh: _Fresh, *, create_queues: 
     except (InvalidError, UnicodeError) as error:
         return Submitted(outcome="rejected", id=item.id, code=InvalidError.code, detail=str(error))
     most = shape.entry.queue.limits.max_live_jobs
-    if most is not None and tx.live(shape.entry.id) >= most:
+    if most is not None and tx.live(shape.entry.id) + fresh.count(shape.entry.id) >= most:
         detail = f"queue {item.queue!r} has {most} live jobs, its limit (maxLiveJobs)"
         return Submitted(outcome="rejected", id=item.id, code="QuotaExceeded", detail=detail)
     fresh.add(item, shape, payload)
@@ -245,14 +245,21 @@ class _Fresh:
             self._keys.append((item.namespace, item.idempotency_key, item.id, item.document_hash))
         if owner is not None:
             tx.mark_dirty(item.id, owner)
-        tx.accepted(shape.stream, item.id, shape.job, shape.phase)
+
+    def count(self, queue_id: int) -> int:
+        """New jobs of a queue so far, all of them live."""
+        return sum(len(shape.rows) for shape in self._all() if shape.entry.id == queue_id)
 
     def write(self) -> None:
         connection = self._tx.connection
-        for shape in (*self._shapes.values(), *self._limited.values()):
+        for shape in self._all():
             insert_rows(connection, "job", _SHARED + _OWN, shape.rows, shape.values())
+            self._tx.accepted(shape.stream, shape.job, shape.phase, [row[1] for row in shape.rows])
         insert_rows(connection, "payload", ("job_pk", "body"), self._payloads)
         insert_rows(connection, "idempotency_key", ("namespace", "key", "job_id", "document_hash"), self._keys)
+
+    def _all(self) -> list[_Shape]:
+        return [*self._shapes.values(), *self._limited.values()]
 
     def _new_shape(self, item: Submission, *, create_queues: bool) -> _Shape:
         tx = self._tx

@@ -116,11 +116,16 @@ class Transaction:
         if loaded.owner is not None:
             self.mark_dirty(after.id, loaded.owner)
 
-    def accepted(self, stream: ledger.Stream, job_id: str, job: JobState, phase: Phase) -> None:
-        """A new job of the kind of `job`: ledger and hints. Its row is the caller's to write."""
-        self.deltas.accept(stream, job.state)
+    def accepted(self, stream: ledger.Stream, job: JobState, phase: Phase, ids: Sequence[str]) -> None:
+        """New jobs of the kind of `job`: ledger and hints. Their rows are the caller's to write."""
+        if not ids:
+            return
+        self.deltas.accept(stream, job.state, len(ids))
         if self.watched:
-            self.hints.append(WakeUp(namespace=job.namespace, queue=job.queue, task=job.task, job=job_id, phase=phase))
+            self.hints += [
+                WakeUp(namespace=job.namespace, queue=job.queue, task=job.task, job=job_id, phase=phase)
+                for job_id in ids
+            ]
         if job.state is State.READY:
             self.tell_ready(stream)
 

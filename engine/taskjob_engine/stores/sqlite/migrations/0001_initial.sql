@@ -80,7 +80,7 @@ CREATE TABLE job (
     result_ref TEXT
 );
 CREATE UNIQUE INDEX job_id ON job (id);
-CREATE INDEX job_ready ON job (queue_id, task_id, rank, id) WHERE state = 'ready';
+CREATE INDEX job_ready ON job (queue_id, task_id, rank, id, deadline_at) WHERE state = 'ready';
 CREATE INDEX job_oldest ON job (queue_id, ready_at) WHERE state = 'ready';
 CREATE INDEX job_leased ON job (session, pk) WHERE state = 'leased';
 CREATE INDEX job_limited ON job (queue_id, concurrency_key, rank, id) WHERE reason = 'Limited';
