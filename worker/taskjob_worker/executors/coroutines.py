@@ -18,7 +18,7 @@ from taskjob_worker.executors import Done
 from taskjob_worker.outcome import StopReason, stopped
 
 SLICE_SECONDS = 0.005
-"""Tasks that never wait run on for so long before the loop may look at the network."""
+"""Tasks that never wait run on for so long, all slots together, before the loop may look at the network."""
 
 
 class CoroutineExecutor:
@@ -31,12 +31,16 @@ class CoroutineExecutor:
         self._closing = False
         self._between = False
         """A slot is between two jobs and will take the next one itself."""
+        self._until = 0.0
+        """When the slots together have had their share of this turn of the loop."""
+        self._turning = False
 
     def start(self, delivery: Delivery) -> None:
         self._ready.append(delivery)
         if self._between:
             self._between = False
             return
+        self._until = time.monotonic() + SLICE_SECONDS
         while self._idle:
             waiter = self._idle.pop()
             if not waiter.done():
@@ -72,13 +76,14 @@ class CoroutineExecutor:
         slot = asyncio.current_task()
         loop = asyncio.get_running_loop()
         ready = self._ready
-        until = time.monotonic() + SLICE_SECONDS
         while not self._closing:
             if not ready:
                 waiter = loop.create_future()
                 self._idle.append(waiter)
                 await waiter
-                until = time.monotonic() + SLICE_SECONDS
+                continue
+            if time.monotonic() >= self._until:
+                await self._next_turn()
                 continue
             delivery = ready.popleft()
             delivery.handle = slot
@@ -91,9 +96,17 @@ class CoroutineExecutor:
             self._between = False
             if spoiled:
                 return
-            if time.monotonic() >= until:
-                await asyncio.sleep(0)
-                until = time.monotonic() + SLICE_SECONDS
+
+    async def _next_turn(self) -> None:
+        """Let the loop look at the network; at least one job runs in each turn."""
+        if not self._turning:
+            self._turning = True
+            asyncio.get_running_loop().call_soon(self._begin_turn)
+        await asyncio.sleep(0)
+
+    def _begin_turn(self) -> None:
+        self._turning = False
+        self._until = time.monotonic() + SLICE_SECONDS
 
     async def _run(self, delivery: Delivery) -> Ending:  # noqa: PLR0911 - one return an end
         task = delivery.task
