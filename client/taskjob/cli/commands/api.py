@@ -44,3 +44,4 @@ def _log_to_stderr() -> None:
 
     level = os.environ.get("TASKJOB_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
