@@ -225,7 +225,8 @@ class Engine(Reading):
     async def _heard(self, call: Awaitable[_T]) -> _T:
         """Await what a worker asks. Where the store fails, workers cannot be heard: nobody is declared dead for it."""
         try:
-            return await self._counted(call)
+            with self.holdoff.timing():
+                return await self._counted(call)
         except (UnavailableError, OutcomeUnknownError):
             self.holdoff.outage()
             raise

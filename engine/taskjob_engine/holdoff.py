@@ -8,7 +8,8 @@ through no fault of theirs; a full TTL gives each of them the time to be heard.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from taskjob.model import Micros
 from taskjob.model.times import SECOND
@@ -21,7 +22,7 @@ SKIPS_KEPT_SECONDS = 86_400.0
 """How long a forward jump is remembered: attempts that were running then have ended by now, or nearly."""
 
 STALL_FRACTION = 3
-"""An observation later than TTL / 3 means that heartbeats stood still as well."""
+"""An observation or an answer of the store later than TTL / 3 means that heartbeats stood still as well."""
 
 OBSERVATIONS_PER_TTL = 15
 
@@ -53,6 +54,14 @@ class HoldOff:
     def outage(self) -> None:
         """The store failed a call just now. Each failure begins the TTL again, so it ends one TTL after the last."""
         self._hold("StoreOutage")
+
+    @contextmanager
+    def timing(self) -> Iterator[None]:
+        """Around a call to the store that workers depend on: one that takes as long as a stall is an outage."""
+        begun = self._monotonic()
+        yield
+        if self._monotonic() - begun > self._ttl // STALL_FRACTION:
+            self._hold("StoreOutage")
 
     def observe(self) -> None:
         """Compare both clocks with the last look at them."""

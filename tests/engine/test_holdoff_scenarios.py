@@ -1,5 +1,7 @@
 """Scenario 2: whatever happened to us, healthy workers lose nothing and dead ones still do afterwards."""
 
+import asyncio
+
 import pytest
 
 from taskjob.errors import UnavailableError
@@ -131,6 +133,50 @@ async def test_scenario_02_the_store_fails_over(idle_lab):
     outage.down = False
     assert lab.engine.holdoff.cause == "StoreOutage"
     await expect_only_the_dead_to_lapse(lab, healthy, kept, lapsed)
+
+
+async def test_an_expiry_that_waits_behind_a_slow_disk_finds_nobody_silent(idle_lab):
+    """The call enters the store while all is well and is carried out 20 s later, before the renewals behind it."""
+    lab = idle_lab
+    slow = SlowExpiry(lab.store)
+    await lab.start(slow)
+    healthy, _, kept, lapsed = await two_workers(lab)
+    slow.hold()
+    async with asyncio.timeout(20):
+        await slow.waiting.wait()
+    for _ in range(20):
+        lab.hands.pass_(1)
+        lab.engine.holdoff.observe()
+    slow.release()
+    await lab.rounds.whole("expire")
+    assert lab.engine.holdoff.cause == "StoreOutage"
+    await expect_only_the_dead_to_lapse(lab, healthy, kept, lapsed)
+
+
+class SlowExpiry:
+    """A store whose expire is held up between the call and its carrying out."""
+
+    def __init__(self, store) -> None:
+        self._store = store
+        self._free = asyncio.Event()
+        self._free.set()
+        self.waiting = asyncio.Event()
+
+    def hold(self) -> None:
+        self.waiting.clear()
+        self._free.clear()
+
+    def release(self) -> None:
+        self._free.set()
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    async def expire(self, *args, **more):
+        if not self._free.is_set():
+            self.waiting.set()
+            await self._free.wait()
+        return await self._store.expire(*args, **more)
 
 
 async def test_an_expiry_that_fails_is_an_outage_too(idle_lab):

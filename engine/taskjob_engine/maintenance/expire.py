@@ -23,11 +23,14 @@ class Expire:
         self.pause_seconds = pause_seconds
 
     async def step(self) -> Step:
+        as_of = self._store.now()
         held = self._holdoff.remaining_seconds()
         if held > 0:
             return Step(due_in=held)
         try:
-            done = await self._store.expire(self._batch, skipped_seconds=self._holdoff.skipped_seconds())
+            skipped = self._holdoff.skipped_seconds()
+            with self._holdoff.timing():
+                done = await self._store.expire(self._batch, as_of=as_of, skipped_seconds=skipped)
             self._recorder.expired(done)
             worked = bool(done.lapsed or done.released or done.timed_out or done.deadlines or done.sessions)
             return Step(worked=worked, more=done.more, due_in=await due_in_seconds(self._store))

@@ -84,6 +84,17 @@ def test_a_small_step_of_the_clock_is_tolerated(settled, drift):
     assert settled.holdoff.remaining_seconds() == 0.0
 
 
+@pytest.mark.parametrize(("seconds", "held"), [(4.9, 0), (5.1, TTL)])
+def test_a_store_that_answers_too_late_was_away(settled, seconds, held):
+    with settled.holdoff.timing():
+        for _ in range(10):
+            settled.store += int(seconds * SECOND / 10)
+            settled.monotonic += int(seconds * SECOND / 10)
+            settled.holdoff.observe()
+    assert settled.holdoff.remaining_seconds() == held
+    assert settled.holdoff.cause == ("StoreOutage" if held else None)
+
+
 def test_skipped_time_is_told_for_a_day(settled):
     settled.store -= 100 * SECOND
     assert settled.holdoff.skipped_seconds() == 0.0, "a jump back skips nothing"

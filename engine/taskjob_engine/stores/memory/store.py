@@ -162,9 +162,11 @@ class MemoryStore:
 
     # ------------------------------------------------------------------------------------------------ maintenance
 
-    async def expire(self, limit: int, *, skipped_seconds: float = 0.0) -> Expired:
+    async def expire(self, limit: int, *, as_of: Micros | None = None, skipped_seconds: float = 0.0) -> Expired:
         now = self._begin()
-        done = upkeep.expire(self._db, limit, now=now, skipped=micros(skipped_seconds), jitter=self._random.random)
+        at = now if as_of is None else min(now, as_of)
+        skipped = micros(skipped_seconds)
+        done = upkeep.expire(self._db, limit, now=now, at=at, skipped=skipped, jitter=self._random.random)
         self._commit()
         return done
 

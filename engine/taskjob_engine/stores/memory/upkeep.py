@@ -22,13 +22,14 @@ from taskjob_engine.stores.memory.tables import Tables
 CLOSED_KEPT = 60 * SECOND
 
 
-def expire(db: Tables, limit: int, *, now: Micros, skipped: Micros, jitter: Callable[[], float]) -> Expired:
-    gone = [s for s in db.sessions.values() if not s.closed and s.expires_at <= now]
+def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, jitter: Callable[[], float]) -> Expired:
+    """`at` says what is due, `now` stamps it."""
+    gone = [s for s in db.sessions.values() if not s.closed and s.expires_at <= at]
     for session in gone:
         db.sessions[session.id] = closed(session, now=now)
 
     lapsed = released = 0
-    lapsing = list(_lapsing(db, now=now))
+    lapsing = list(_lapsing(db, now=at))
     for row in lapsing[:limit]:
         ending = lapse(row.job, LEASE_EXPIRED)
         lapsed += ending.outcome is AttemptOutcome.LOST
@@ -36,13 +37,13 @@ def expire(db: Tables, limit: int, *, now: Micros, skipped: Micros, jitter: Call
         end_delivery(db, row, ending, now=now, jitter=jitter())
 
     left = limit - lapsed - released
-    late = list(_over_time(db, now=now - skipped))
+    late = list(_over_time(db, now=at - skipped))
     for row in late[:left]:
         end_delivery(db, row, Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT), now=now, jitter=jitter())
     timed_out = min(left, len(late))
 
     left -= timed_out
-    overdue = db.deadlines.until(now, left + 1)
+    overdue = db.deadlines.until(at, left + 1)
     for job in overdue[:left]:
         row = db.jobs[job]
         after = transitions.expire_deadline(row.job, now=now)

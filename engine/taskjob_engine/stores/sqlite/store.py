@@ -192,8 +192,8 @@ class SQLiteStore:
 
     # ------------------------------------------------------------------------------------------------ maintenance
 
-    async def expire(self, limit: int, *, skipped_seconds: float = 0.0) -> Expired:
-        return await self._write(partial(upkeep.expire, limit=limit, skipped=micros(skipped_seconds)))
+    async def expire(self, limit: int, *, as_of: Micros | None = None, skipped_seconds: float = 0.0) -> Expired:
+        return await self._write(partial(upkeep.expire, limit=limit, as_of=as_of, skipped=micros(skipped_seconds)))
 
     async def promote(self, limit: int) -> Promoted:
         return await self._write(partial(upkeep.promote, limit=limit))

@@ -53,12 +53,13 @@ SELECT MIN(at) FROM (
 """  # noqa: S608 - our own names
 
 
-def expire(tx: Transaction, limit: int, skipped: Micros) -> Expired:
-    gone = session_rows.select(tx.connection, "NOT closed AND expires_at <= ?", (tx.now,))
+def expire(tx: Transaction, limit: int, as_of: Micros | None, skipped: Micros) -> Expired:
+    at = tx.now if as_of is None else min(tx.now, as_of)
+    gone = session_rows.select(tx.connection, "NOT closed AND expires_at <= ?", (at,))
     for session in gone:
         session_rows.write(tx.connection, closed(session, now=tx.now))
 
-    lapsing = _found(tx, _LAPSING, limit + 1)
+    lapsing = _found(tx, _LAPSING, limit + 1, at=at)
     lost = 0
     for loaded in lapsing[:limit]:
         ending = lapse(loaded.job, LEASE_EXPIRED)
@@ -66,13 +67,13 @@ def expire(tx: Transaction, limit: int, skipped: Micros) -> Expired:
         end_delivery(tx, _current(tx, loaded), ending)
     left = limit - min(limit, len(lapsing))
 
-    late = _found(tx, _OVER_TIME, left + 1, at=tx.now - skipped)
+    late = _found(tx, _OVER_TIME, left + 1, at=at - skipped)
     for loaded in late[:left]:
         end_delivery(tx, _current(tx, loaded), Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT))
     timed_out = min(left, len(late))
     left -= timed_out
 
-    overdue = _found(tx, _OVERDUE, left + 1)
+    overdue = _found(tx, _OVERDUE, left + 1, at=at)
     for loaded in overdue[:left]:
         current = _current(tx, loaded)
         after = transitions.expire_deadline(current.job, now=tx.now)
