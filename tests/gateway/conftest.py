@@ -25,6 +25,7 @@ from taskjob_engine.holdoff import HoldOff
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import JobRef, Submission
 from taskjob_engine.stores.memory import MemoryStore
+from taskjob_engine.stores.sqlite import SQLiteStore
 
 PATIENCE = 10.0
 """A bound on any wait of these tests; nothing here should come near it."""
@@ -309,6 +310,11 @@ async def house(tmp_path, house_options):
 def house_options():
     """Overridden by tests that need another house."""
     return {}
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def any_store(request, tmp_path):
+    return MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "taskjob.db")
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""A session's ordinary life, over both carriers."""
+"""A session's ordinary life, over both carriers and on both stores."""
 
 import asyncio
 
 import msgspec
+import pytest
 
 from taskjob.model import AttemptOutcome, Phase
 from taskjob.model.job import ErrorInfo
@@ -19,6 +20,11 @@ from taskjob.wire.messages import (
     Verdict,
 )
 from taskjob_engine.store import JobRef
+
+
+@pytest.fixture
+def house_options(any_store):
+    return {"store": any_store}
 
 
 async def test_a_job_is_granted_run_and_settled(house, hire):
