@@ -223,7 +223,7 @@ API: tuple[Row, ...] = (
         "a graceful stop loses no acknowledged call and lapses no lease",
         (
             "*::*graceful*",
-            "gateway/test_resume.py::TestRollout*",
+            "gateway/test_rollout.py::*",
             "gateway/test_resume.py::*api_restart*",
             "worker/test_faults.py::*api_restart*",
             "gateway/test_http_door.py::*stop*",
