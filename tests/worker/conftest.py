@@ -36,7 +36,15 @@ def eventually(reached: Callable[[], Any], what: str = "", seconds: float = WAIT
 
 
 class Api:
-    def __init__(self, folder: Path, *, ttl_seconds: float = 15.0, port: int = 0, gateway_port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        ttl_seconds: float = 15.0,
+        port: int = 0,
+        gateway_port: int = 0,
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         self.folder = folder
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TASKJOB_")}
         environment |= {
@@ -47,6 +55,11 @@ class Api:
             "TASKJOB_GATEWAY_PORT": str(gateway_port),
             "TASKJOB_SESSION_TTL_SECONDS": str(ttl_seconds),
         }
+        if certificate is not None:
+            environment |= {
+                "TASKJOB_TLS_CERTIFICATE": str(certificate[0]),
+                "TASKJOB_TLS_KEY": str(certificate[1]),
+            }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "taskjob_api"], cwd=folder, env=environment, stdout=subprocess.PIPE, bufsize=0
         )

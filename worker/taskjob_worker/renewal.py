@@ -29,15 +29,15 @@ def renew(settings: WorkerSettings, session: str, epoch: int, *, seconds: float)
 
 def _over_tcp(settings: WorkerSettings, message: Renew, seconds: float) -> ToWorker:
     to = target(settings.gateway)
-    with socket.create_connection((to.hostname, port_of(to)), timeout=seconds) as plain:
-        connection = plain
+    with contextlib.ExitStack() as open_ones:
+        connection = open_ones.enter_context(socket.create_connection((to.hostname, port_of(to)), timeout=seconds))
         if to.scheme == "tls":
             from taskjob_worker.carriers import tls_context  # noqa: PLC0415 - only where TLS is spoken
 
-            connection = tls_context(settings.ca_file).wrap_socket(plain, server_hostname=to.hostname)
+            wrapped = tls_context(settings.ca_file).wrap_socket(connection, server_hostname=to.hostname)
+            connection = open_ones.enter_context(wrapped)
         connection.sendall(encode_line(message))
-        with connection.makefile("rb") as lines:
-            return decode_to_worker(lines.readline(65536))
+        return decode_to_worker(open_ones.enter_context(connection.makefile("rb")).readline(65536))
 
 
 def _over_http(settings: WorkerSettings, message: Renew, token: str | None, seconds: float) -> ToWorker:

@@ -188,6 +188,8 @@ class Supervisor:
             try:
                 await self._carrier.run(self._settings.read_token())
             except OSError as error:
+                if self._over:
+                    return
                 log.warning("no connection to %s: %s", self._settings.gateway, str(error) or type(error).__name__)
             if self._refusal is not None and not self._refusal.again:
                 return
