@@ -183,3 +183,14 @@ async def test_a_closed_loop_of_readers_and_a_writer_do_not_block_each_other(sto
 
     await asyncio.wait_for(asyncio.gather(read(), read(), read(), read(), read(), write()), 30)
     assert await store.count(DEFAULT, limit=1_000) == 100
+
+
+async def test_a_file_that_vanishes_is_told_and_nothing_more_is_accepted(store, crew, path):
+    await crew.submit(1)
+    hidden = path.with_name("hidden.db")
+    path.rename(hidden)
+    with pytest.raises(UnavailableError, match="file is gone"):
+        await store.submit([job()], create_queues=True)
+    hidden.rename(path)
+    await crew.submit(1)
+    assert await store.count(DEFAULT, limit=10) == 2

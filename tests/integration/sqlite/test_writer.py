@@ -9,7 +9,7 @@ from sqlite_crew import Crew, job
 
 from taskjob.errors import UnavailableError
 from taskjob.model import AttemptOutcome
-from taskjob_engine.store import JobFilter, JobRef, LeaseRequest, Settlement
+from taskjob_engine.store import JobFilter, JobRef, LeaseRequest, SessionOpen, SessionRef, Settlement
 from taskjob_engine.stores.sqlite import SQLiteStore
 
 DEFAULT = JobFilter(namespace="default")
@@ -129,3 +129,35 @@ async def _steps_of(store, call) -> int:
     await call
     connection.set_progress_handler(None, 0)
     return counted
+
+
+async def test_many_streams_are_merged_in_rank_order_whoever_holds_the_best(store):
+    """Twelve queues, one of them with nearly all of the most urgent jobs: the fair share of each is not enough."""
+    names = tuple(f"queue-{at}" for at in range(12))
+    ref = SessionRef(session="5" * 32, epoch=1, principal="crew")
+    await store.session_open(
+        SessionOpen(
+            session=ref.session,
+            principal=ref.principal,
+            worker="w",
+            namespace="default",
+            queues=names,
+            tasks=("work", "other", "unknown"),
+            slots=500,
+            carrier="tcp",
+            ttl_seconds=60.0,
+        )
+    )
+    wanted = []
+    for at, name in enumerate(names):
+        for number in range(60):
+            urgent = at == 7 or number == 0
+            one = job(queue=name, task=("work", "other")[number % 2], priority=5 if urgent else at % 3)
+            wanted.append((-one.priority, one.id))
+            await store.submit([one], create_queues=True)
+    got = []
+    while grants := (await store.lease([LeaseRequest(ref=ref, n=50)]))[0].grants:
+        got += [grant.job for grant in grants]
+    assert len(got) == len(wanted) == 720
+    urgent = sorted(wanted)[: 60 + 11]
+    assert got[: len(urgent)] == [one for _, one in urgent]

@@ -8,6 +8,9 @@ from typing import Literal
 
 from taskjob_engine.stores.sqlite.rows import decode, json_text
 
+INLINE_PAYLOAD_BYTES = 512
+"""Larger payloads stand in a table of their own, so that a change of state does not rewrite them."""
+
 Table = Literal["payload", "checkpoint", "result"]
 TABLES: tuple[Table, ...] = ("payload", "checkpoint", "result")
 

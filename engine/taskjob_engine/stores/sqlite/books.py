@@ -5,11 +5,13 @@ All of it follows the database: it is read at opening, moves on after a commit a
 
 from __future__ import annotations
 
+import contextlib
 import random as randomness
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from taskjob.errors import UnavailableError
 from taskjob.model import Micros
 from taskjob_engine.store import Standing
 from taskjob_engine.stores.sqlite.catalog import Catalog
@@ -34,6 +36,7 @@ class SQLiteBooks:
     ) -> None:
         self._connection = connection
         self._path = path
+        self._inode = path.stat().st_ino
         self._wal = path.with_name(path.name + "-wal")
         self._now = now
         self._random = random
@@ -45,6 +48,11 @@ class SQLiteBooks:
         self.standing = Standing(incarnation=incarnation, seq=seq)
 
     def begin(self) -> Transaction:
+        """`UnavailableError` where the file is not at its path any more: what is written now nobody would find."""
+        if not self._is_in_place():
+            raise UnavailableError(
+                "the database file is gone", hint=f"put {self._path} back and restart; nothing is accepted meanwhile"
+            )
         return Transaction(
             self._connection,
             catalog=self.catalog,
@@ -79,8 +87,16 @@ class SQLiteBooks:
         finally:
             connection.close()
 
+    def _is_in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
+
     def _bound_wal(self) -> None:
         # The automatic checkpoint never waits for readers, so a stream of overlapping ones could let the WAL grow for
         # ever. Past its bound we wait for them, at most the busy time-out, and begin the file anew.
-        if self._wal.exists() and self._wal.stat().st_size > WAL_BYTES:
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        # It is housekeeping after a commit that stands: no failure of it may be told as the commit's.
+        with contextlib.suppress(sqlite3.Error, OSError):
+            if self._wal.stat().st_size > WAL_BYTES:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

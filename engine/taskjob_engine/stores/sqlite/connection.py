@@ -157,6 +157,9 @@ def _set_writer(connection: sqlite3.Connection, *, durability: str) -> None:
         f"journal_size_limit = {WAL_BYTES}",
         f"cache_size = -{_CACHE_KIB}",
         "temp_store = MEMORY",
+        # macOS alone: fsync there does not reach the disk without it.
+        "fullfsync = ON",
+        "checkpoint_fullfsync = ON",
         # Distributions compile it in; overwriting freed pages with zeros doubles what a prune writes.
         "secure_delete = OFF",
     ):

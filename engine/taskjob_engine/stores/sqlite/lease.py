@@ -17,6 +17,7 @@ from taskjob_engine.policies.queue_change import is_paused
 from taskjob_engine.policies.sessions import SessionState, refusal
 from taskjob_engine.store import Granted, Leased, LeaseRequest, WakeUp
 from taskjob_engine.stores.sqlite import bodies, session_rows
+from taskjob_engine.stores.sqlite.bodies import INLINE_PAYLOAD_BYTES
 from taskjob_engine.stores.sqlite.catalog import Entry
 from taskjob_engine.stores.sqlite.ledger import POSITION, Stream
 from taskjob_engine.stores.sqlite.offers import OFFER, Offer, best, offers_in
@@ -92,6 +93,8 @@ def _within_bytes(tx: Transaction, offers: list[Offer], most: int) -> list[tuple
     """Offers with their payloads as long as payloads and checkpoints fit; the first always does."""
     large = bodies.sizes(tx.connection, "payload", [offer.pk for offer in offers if offer.payload is None])
     checkpoints = bodies.sizes(tx.connection, "checkpoint", [offer.pk for offer in offers if offer.deliveries])
+    if not large and not checkpoints and len(offers) * INLINE_PAYLOAD_BYTES <= most:
+        return [(offer, (offer.payload or "").encode()) for offer in offers]
     fitting: list[tuple[Offer, bytes]] = []
     size = 0
     for offer in offers:

@@ -105,16 +105,22 @@ class SQLiteStore:
             incarnation=self._new_id(),
             now=self._clock.now(),
         )
+        try:
+            self._clock = self._new_clock(floor=opened.clock)
+            self._books = await asyncio.to_thread(
+                SQLiteBooks,
+                opened.connection,
+                self._path,
+                now=self.now,
+                random=self._random,
+                watched=lambda: bool(self._watchers),
+            )
+            self._readers = Readers(self._path)
+        except BaseException:
+            opened.connection.close()
+            opened.ownership.release()
+            raise
         self._opened = opened
-        self._clock = self._new_clock(floor=opened.clock)
-        self._books = SQLiteBooks(
-            opened.connection,
-            self._path,
-            now=self.now,
-            random=self._random,
-            watched=lambda: bool(self._watchers),
-        )
-        self._readers = Readers(self._path)
         self._writer = Writer(opened.connection, self._books, self._tell)
         return StoreInfo(
             kind="sqlite",

@@ -14,13 +14,11 @@ from taskjob_engine.lifecycle.state import JobState, phase_of
 from taskjob_engine.policies.resolve import KEY_KEPT_SECONDS, resolve
 from taskjob_engine.store import Submission, Submitted
 from taskjob_engine.stores.sqlite import permits
+from taskjob_engine.stores.sqlite.bodies import INLINE_PAYLOAD_BYTES
 from taskjob_engine.stores.sqlite.bulk import insert_rows
 from taskjob_engine.stores.sqlite.catalog import Entry
 from taskjob_engine.stores.sqlite.rows import decode, json_text, write_retry
 from taskjob_engine.stores.sqlite.transaction import Transaction
-
-INLINE_PAYLOAD_BYTES = 512
-"""Larger payloads stand in a table of their own, so that a change of state does not rewrite them."""
 
 _SHARED = (
     "queue_id",

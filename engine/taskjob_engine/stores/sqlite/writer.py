@@ -92,7 +92,11 @@ class Writer:
     def _run(self) -> None:
         while batch := self._collect():
             outcomes, hints = self._flush(batch)
-            self._loop.call_soon_threadsafe(self._resolve, batch, outcomes, hints)
+            try:
+                self._loop.call_soon_threadsafe(self._resolve, batch, outcomes, hints)
+            except RuntimeError:
+                # The loop was closed under us, and with it everyone who waited.
+                return
 
     def _collect(self) -> list[_Call[Any]]:
         """All calls that wait, up to the caps; empty at the end."""
