@@ -11,6 +11,7 @@ from taskjob.wire.messages import (
     MAX_RESULT_BYTES,
     Bye,
     Drain,
+    Held,
     LogChunk,
     Progress,
     Started,
@@ -103,7 +104,10 @@ async def test_logs_are_kept_for_leases_that_are_held(house, hire):
     [job] = await house.submit("noop")
     [grant] = await worker.take(1)
     forged = LogChunk(job=job, lease=grant.lease, number=0, text="forged")
-    await stranger.call(stranger.exchange(logs=(forged,)))
+    for _ in range(2):
+        claimed = (Held(job=job, lease=grant.lease),)
+        told = await stranger.call(stranger.exchange(holding=claimed, logs=(forged,)))
+        assert [lost.job for lost in told.lost] == [job]
     await worker.call(worker.exchange(logs=(LogChunk(job=job, lease=grant.lease, number=0, text="one "),)))
     await worker.call(
         worker.exchange(
