@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export COVERAGE_FILE=$work/coverage
 
-"$bin/coverage" run -m pytest 2>&1 | tee "$work/log"
+"$bin/coverage" run -m pytest --durations=15 2>&1 | tee "$work/log"
 status=${PIPESTATUS[0]}
 
 "$bin/coverage" combine --quiet && "$bin/coverage" json --quiet -o "$work/coverage.json" \

@@ -60,7 +60,7 @@ def main(folder: str | None) -> int:
             say(f"Applying {len(wanted)} jobs: taskjob apply -f {shortest(documents)}")
             apply(documents, url)
             follow(client, len(wanted), began)
-            report(client, wanted, work / "thumbnails")
+            report(client, wanted, work)
     except (DemoFailed, TaskJobError) as error:
         print(f"\nThe demo failed: {error}\n\nThe end of {work / 'dev.log'}:", file=sys.stderr)
         print("".join((work / "dev.log").read_text().splitlines(keepends=True)[-30:]), file=sys.stderr)
@@ -164,14 +164,15 @@ def follow(client: Client, count: int, began: float) -> None:
         time.sleep(0.1)
 
 
-def report(client: Client, wanted: dict[str, dict[str, Any]], output: Path) -> None:
+def report(client: Client, wanted: dict[str, dict[str, Any]], work: Path) -> None:
     """Hold the outcome against what was asked for, by name; then say where things are."""
     found = {job.shown: job for job in client.jobs(JobQuery(queue="thumbnails"))}
     if found.keys() != wanted.keys():
         raise DemoFailed(f"asked for {len(wanted)} jobs, the server has {len(found)}")
+    broken = broken_pictures(work / "pictures")
     for name, payload in wanted.items():
         job = found[name]
-        expected = Phase.DEAD_LETTER if payload["bucket"] == "broken" else Phase.COMPLETED
+        expected = Phase.DEAD_LETTER if (payload["bucket"], payload["picture"]) in broken else Phase.COMPLETED
         if job.phase is not expected:
             raise DemoFailed(f"{name} is {job.phase}, expected {expected}: {job.last_error}")
         if expected is Phase.COMPLETED:
@@ -180,15 +181,26 @@ def report(client: Client, wanted: dict[str, dict[str, Any]], output: Path) -> N
             raise DemoFailed(f"{name} had {job.attempts} attempts, expected {ATTEMPTS}")
 
     dead = {name: job for name, job in sorted(found.items(), key=str) if job.phase is Phase.DEAD_LETTER}
-    made = len(found) - len(dead)
-    say(f"{made} thumbnails, every one of them opens: {output}")
-    say(f"{len(dead)} dead letters, each after {ATTEMPTS} attempts, exactly the files that are broken on purpose:")
+    say(f"{len(found) - len(dead)} thumbnails, every one of them opens: {work / 'thumbnails'}")
+    say(f"{len(dead)} dead letters, each after {ATTEMPTS} attempts, exactly those whose picture is broken:")
     for name, job in dead.items():
         error = job.last_error
         assert error is not None
-        message = error.message.splitlines()[0].replace(str(output.parent), "")
+        message = error.message.splitlines()[0].replace(str(work), "")
         payload = wanted[name]
         say(f"  {payload['picture']:<13} at {payload['width']} pixels  {error.type}: {message}")
+
+
+def broken_pictures(root: Path) -> set[tuple[str, str]]:
+    """(bucket, file) of every picture that cannot be decoded, found without TaskJob."""
+    broken = set()
+    for path in root.glob("*/*"):
+        try:
+            with Image.open(path) as picture:
+                picture.load()
+        except (OSError, SyntaxError):
+            broken.add((path.parent.name, path.name))
+    return broken
 
 
 def check_thumbnail(path: Path, width: int) -> None:
