@@ -16,7 +16,7 @@ from starlette.routing import Match
 
 from taskjob.errors import InvalidError, NotFoundError, TaskJobError
 from taskjob_api.auth import OpenDoor, TokenDoor
-from taskjob_api.gate import Gate
+from taskjob_api.gate import FAULT_DETAIL, Gate
 from taskjob_api.http import AsgiApp
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.openapi import build_openapi
@@ -60,6 +60,8 @@ def create_app(
     rest.add_exception_handler(TaskJobError, _on_error)
     rest.add_exception_handler(RequestValidationError, _on_error)
     rest.add_exception_handler(HTTPException, _on_error)
+    # Without it the framework would answer a fault in plain text; the gate logs it either way.
+    rest.add_exception_handler(Exception, _on_error)
     return Gate(rest=rest, submit=SubmitRoutes(engine, settings), worker=worker, door=door, settings=settings)
 
 
@@ -124,7 +126,8 @@ def _as_ours(error: Exception) -> TaskJobError:
         return error
     if isinstance(error, RequestValidationError):
         return _parameter_problem(error)
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        return TaskJobError(FAULT_DETAIL)
     if error.status_code == 405:
         return MethodNotAllowedError("this path does not take that method")
     return NotFoundError("no such path", hint="GET /openapi.json describes them all")

@@ -23,6 +23,7 @@ from taskjob_api.submit_route import SubmitRoutes
 log = logging.getLogger(__name__)
 
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+FAULT_DETAIL = "see the server's log under this request id"
 WORKER_PATH = "/worker/v1/exchange"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}\Z")
@@ -70,9 +71,11 @@ class Gate:
             await send_problem(send, error, request_id)
         except Exception:
             log.exception("request %s failed", request_id.decode())
+            if answer.finished:
+                return
             if answer.begun:
                 raise
-            await send_problem(send, TaskJobError("see the server's log under this request id"), request_id)
+            await send_problem(send, TaskJobError(FAULT_DETAIL), request_id)
 
     async def _route(self, scope: Scope, receive: Receive, answer: _Answer, request_id: bytes) -> None:
         path: str = scope["path"]
@@ -147,7 +150,7 @@ class _Answer:
     def __init__(self, send: Send, request_id: bytes) -> None:
         self._send = send
         self._request_id = request_id
-        self.begun = False
+        self.begun = self.finished = False
         self.on_begin: Callable[[], None] = _nothing
 
     async def __call__(self, message: Message) -> None:
@@ -157,6 +160,7 @@ class _Answer:
             headers = cast("list[tuple[bytes, bytes]]", list(message.get("headers", ())))
             if not any(name == b"x-request-id" for name, _ in headers):
                 message = {**message, "headers": [*headers, (b"x-request-id", self._request_id)]}
+        self.finished = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 
 

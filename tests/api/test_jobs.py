@@ -20,11 +20,22 @@ class WatchedStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self._reads = asyncio.Semaphore(0)
+        self._attempts_reads = asyncio.Semaphore(0)
 
     async def get(self, refs):
         jobs = await super().get(refs)
         self._reads.release()
         return jobs
+
+    async def attempts(self, ref):
+        attempts = await super().attempts(ref)
+        self._attempts_reads.release()
+        return attempts
+
+    async def read_attempts(self, times: int) -> None:
+        async with asyncio.timeout(5):
+            for _ in range(times):
+                await self._attempts_reads.acquire()
 
     async def read(self, times: int = 1) -> None:
         async with asyncio.timeout(5):
@@ -299,6 +310,27 @@ async def test_logs_are_read_in_pieces_and_followed_to_their_end(api, ids):
     assert (log["event"], log["id"], json.loads(log["data"])["text"], end["event"]) == ("log", "2", "one\ntwo\n", "end")
     assert resumed.status_code == 204
     assert (missing.status_code, missing.json()["code"]) == (404, "NotFound")
+
+
+async def test_a_running_jobs_log_is_followed_until_its_attempt_ends(api, watched, ids):
+    job = JobRef(namespace="default", id=ids["running"][0])
+    lease = "1" * 32
+
+    async def write(number: int, text: str) -> None:
+        await api.engine.append_log(
+            namespace="default", job=job.id, run=0, delivery=1, lease=lease, number=number, text=text
+        )
+
+    await write(0, "first\n")
+    following = asyncio.create_task(api.call("GET", f"{JOBS}/{job.id}/logs?follow=true"))
+    await watched.read_attempts(2)
+    await write(1, "second\n")
+    await watched.read_attempts(2)
+    api.lifetime.begin_stopping()
+
+    async with asyncio.timeout(5):
+        pieces = [json.loads(event["data"])["text"] for event in events_of((await following).text)]
+    assert pieces == ["first\n", "second\n"]
 
 
 async def test_following_a_job_that_never_ran_ends(api, ids):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -158,6 +160,39 @@ def test_a_stop_ends_long_polls_and_streams_with_an_answer(start):
         assert answer.startswith(b"HTTP/1.1 200 OK")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["id"] == job
         assert [line.partition(":")[0] for line in lines if line] == ["id", "data"]
+
+
+def test_both_ports_speak_tls_by_settings(start, tmp_path):
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "1",
+    ]
+    if shutil.which(command[0]) is None:
+        assert os.environ.get("CI") != "true", "openssl is not installed"
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+
+    process = start(TASKJOB_TLS_CERTIFICATE=str(certificate), TASKJOB_TLS_KEY=str(key))
+
+    assert process.rest.startswith("https://")
+    assert curl("--cacert", str(certificate), f"{process.rest}/healthz") == {"status": "ok"}
+    host, _, port = process.told["gateway"].removeprefix("tls://").partition(":")
+    context = ssl.create_default_context(cafile=str(certificate))
+    with (
+        socket.create_connection((host, int(port)), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=host) as secured,
+    ):
+        assert secured.version() in {"TLSv1.2", "TLSv1.3"}
 
 
 def test_a_taken_port_is_told_in_words(start):

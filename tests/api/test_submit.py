@@ -172,6 +172,16 @@ async def test_what_is_no_batch_is_refused(api, body):
     assert (answer.status_code, answer.json()["code"], answer.json()["field"]) == (422, "Invalid", "/items")
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b'{"items":[NaN]}', b'{"items":' + b"[" * 50_000, b'{"items":["\\ud800"]}']
+)
+async def test_a_batch_that_is_not_json_is_refused(api, body):
+    answer = await api.call("POST", BATCH, content=body, headers={"content-type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "Invalid")
+    assert await api.accepted() == 0
+
+
 async def test_a_batch_has_no_key_of_its_own(api):
     answer = await api.call("POST", BATCH, json={"items": []}, headers={"Idempotency-Key": "k"})
 
