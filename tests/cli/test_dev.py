@@ -312,3 +312,20 @@ def test_other_systems_are_refused_in_words() -> None:
 
     assert done.returncode == 2
     assert "runs on Linux and macOS, not on win32" in done.stderr
+
+
+def test_a_second_ctrl_c_hurries_and_hands_the_running_job_back(start: Any) -> None:
+    dev = start()
+    client = dev.client()
+    dev.heard("Ctrl-C")
+    job = client.submit("slow", {"seconds": 60})
+    eventually(lambda: client.get(job.id).started_at, "started")
+
+    dev.process.send_signal(signal.SIGINT)
+    dev.heard("stopping: running jobs may finish")
+    assert dev.stop() == 0
+    assert "still runs jobs: handing them back" in dev.log
+
+    after = start().client().get(job.id)
+    assert not after.finished
+    assert (after.attempts, after.lost, after.interruptions) == (0, 0, 1)

@@ -96,7 +96,9 @@ async def _supervise(plan: Plan, folder: DataFolder) -> int:
             hurry.set()
             return
         signalled = True
-        console.say("stopping: running jobs may finish (again Ctrl-C: stop at once; nothing is lost)")
+        console.say(
+            "stopping: running jobs may finish for 10 s (Ctrl-C again: hand them back now; they will run again)"
+        )
         working.cancel()
 
     loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -15,7 +16,8 @@ from taskjob.errors import NotFoundError
 
 DEMO_MODULE = "taskjob.cli.dev.demo"
 _SKIPPED = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
-_MOST_FOLDERS = 500
+_MOST_FOLDERS = 2000
+"""Looked into; somebody who starts in a home folder must not wait for all of it."""
 _HINT = "name a Python file or module that defines tasks"
 
 
@@ -89,14 +91,10 @@ def _installed(module: str) -> Source:
 
 
 def _code_folders(root: Path) -> Iterator[Path]:
-    found = 0
-    for folder, children, files in os.walk(root):
+    for folder, children, files in islice(os.walk(root), _MOST_FOLDERS):
         children[:] = sorted(name for name in children if _may_hold_code(Path(folder, name)))
         if folder == str(root) or any(name.endswith(".py") for name in files):
             yield Path(folder)
-            found += 1
-        if found >= _MOST_FOLDERS:
-            return
 
 
 def _may_hold_code(folder: Path) -> bool:

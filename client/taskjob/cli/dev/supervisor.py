@@ -29,6 +29,12 @@ LONGEST_BACKOFF_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
 """A child that ran so long starts with a fresh back-off when it dies."""
 
+SIGNALS_APART_SECONDS = 0.5
+"""Two equal signals at once are one to the kernel."""
+
+HURRIED_SECONDS = 12.0
+"""A worker that is told twice gives its tasks a grace of five seconds, then hands back what still runs."""
+
 DRAIN_SECONDS = 3600
 """A worker that was replaced may finish its jobs for so long; a stop hurries it."""
 
@@ -270,5 +276,6 @@ class Supervisor:
         hurried.cancel()
         if ended not in done:
             self._console.say(f"{worker.who} still runs jobs: handing them back")
-            await worker.stop(5.0)
+            await asyncio.sleep(SIGNALS_APART_SECONDS)
+            await worker.stop(HURRIED_SECONDS)
         await ended
