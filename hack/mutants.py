@@ -28,7 +28,9 @@ from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPONENTS = ("client", "engine", "api", "worker")
-WORDS = re.compile(r"lease|principal|session|epoch|seq\b|\brun\b|revision|version|incarnation|\buid\b")
+WORDS = re.compile(
+    r"(?:\w+_)?(?:lease|lease_id|principal|session|session_id|epoch|seq|run|revision|version|incarnation|uid)\Z"
+)
 SQL = re.compile(
     r"(?P<column>(?:\w+\.)?(?:lease|lease_id|principal|session|session_id|epoch|seq|run|revision|version|incarnation))"
     r"\s*(?P<operator>=|<>|!=|<=|>=|<|>|IS NOT|IS)\s*(?P<right>\?\d*|:\w+|\w+\.\w+)"
@@ -91,10 +93,21 @@ def _in_python(path: Path, text: str, tests: tuple[str, ...]) -> Iterator[Mutant
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         source = encoded[start:end].decode()
         against_none = any(isinstance(side, ast.Constant) and side.value is None for side in node.comparators)
-        if against_none or not WORDS.search(source):
+        if against_none or not any(map(_is_fence, [node.left, *node.comparators])):
             continue
         for constant in ("True", "False"):
             yield Mutant(path, node.lineno, start, end, source, constant, tests)
+
+
+def _is_fence(side: ast.expr) -> bool:
+    """Whether what is compared is itself a fencing token, not merely something that belongs to one."""
+    match side:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return WORDS.match(name) is not None
+        case ast.Tuple(elts=parts):
+            return any(map(_is_fence, parts))
+        case _:
+            return False
 
 
 def _in_sql(path: Path, text: str, tests: tuple[str, ...]) -> Iterator[Mutant]:
