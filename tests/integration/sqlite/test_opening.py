@@ -10,9 +10,10 @@ import pytest
 from neighbours import process_running, read_only
 from sqlite_crew import Crew
 
+from taskjob.errors import UnavailableError
 from taskjob_engine.errors import StoreRefusedError
-from taskjob_engine.store import JobFilter
-from taskjob_engine.stores.sqlite import SQLiteStore, filesystem
+from taskjob_engine.store import JobFilter, JobRef
+from taskjob_engine.stores.sqlite import SQLiteStore, connection, filesystem, migrations
 
 OWN_IT = """
 import asyncio, sys
@@ -23,6 +24,15 @@ async def own():
     print("open", flush=True)
     sys.stdin.readline()
 asyncio.run(own())
+"""
+
+LOCK_IT = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA locking_mode = EXCLUSIVE")
+database.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.readline()
 """
 
 MOUNTS = """\
@@ -188,3 +198,42 @@ async def test_opening_again_migrates_nothing(path):
         second = database.execute("SELECT * FROM migration").fetchall()
     database.close()
     assert first == second
+
+
+async def test_a_new_store_in_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with read_only(folder):
+        assert (await refusal_of(folder / "taskjob.db")).reason == "ReadOnly"
+
+
+async def test_a_file_that_another_program_has_locked_is_refused_in_words(path, monkeypatch):
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.1)
+    await filled(path, 1)
+    with process_running(LOCK_IT, path):
+        assert (await refusal_of(path)).reason == "AlreadyOpen"
+
+
+async def test_a_schema_change_that_breaks_half_way_leaves_nothing_and_can_be_repeated(path, monkeypatch):
+    await filled(path, 3)
+    first = migrations.known()
+    broken = migrations.Migration(2, "0002_broken", "CREATE TABLE half (a INTEGER);\nCREATE TABLE half (a INTEGER);\n")
+    monkeypatch.setattr(migrations, "known", lambda: [*first, broken])
+    await refusal_of(path)
+    whole = migrations.Migration(2, "0002_whole", "CREATE TABLE half (a INTEGER);\n")
+    monkeypatch.setattr(migrations, "known", lambda: [*first, whole])
+    store = SQLiteStore(path)
+    info = await store.open()
+    kept = await store.count(JobFilter(namespace="default"), limit=10)
+    await store.close()
+    assert (info.schema_version, kept) == (2, 3)
+
+
+async def test_a_store_that_is_not_open_says_so(path):
+    store = SQLiteStore(path)
+    with pytest.raises(UnavailableError):
+        store.standing()
+    with pytest.raises(UnavailableError):
+        await store.queues("default")
+    with pytest.raises(UnavailableError):
+        await store.explain(JobRef(namespace="default", id="0" * 32))

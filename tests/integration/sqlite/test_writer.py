@@ -161,3 +161,12 @@ async def test_many_streams_are_merged_in_rank_order_whoever_holds_the_best(stor
     assert len(got) == len(wanted) == 720
     urgent = sorted(wanted)[: 60 + 11]
     assert got[: len(urgent)] == [one for _, one in urgent]
+
+
+async def test_a_keyed_job_keeps_its_result_and_hands_its_permit_on(store, crew):
+    first, second = await crew.submit(2, concurrency_key="customer-7")
+    [grant] = await crew.lease(10)
+    assert await crew.complete((grant,), result=b'{"n":1}', result_ref="default/a/result.json") == ["accepted"]
+    [job_done, job_next] = await store.get([JobRef(namespace="default", id=one) for one in (first, second)])
+    assert (grant.job, bytes(job_done.result), job_done.result_ref) == (first, b'{"n":1}', "default/a/result.json")
+    assert job_next.phase == "queued"
