@@ -211,6 +211,23 @@ def test_what_is_prefetched_and_not_started_goes_to_another_worker(api, start_wo
 
     job = api.reaches(behind, "completed")
 
-    assert job.worker == "second" or job.attempts == 1
+    deliveries = [(each.worker, each.outcome) for each in api.client.attempts(job.id)]
+    assert sorted(deliveries) == [("first", "released"), ("second", "completed")]
+    assert (job.attempts, job.lost, job.interruptions) == (1, 0, 0)
     assert api.job(long).phase == "running"
     assert first.process.poll() is None
+
+
+def test_what_is_handed_back_does_not_come_again_to_the_same_busy_worker(
+    api, start_worker, queue, eventually, tmp_path
+):
+    start_worker(api.gateway, queues=(queue,), concurrency=1)
+    warm = [api.submit("noop", queue=queue) for _ in range(100)]
+    api.reaches(warm[-1], "completed")
+    path = tmp_path / "notes"
+    long = api.submit("nap", {"seconds": 4, "path": str(path)}, queue=queue)
+    eventually(lambda: lines(path) == ["began"])
+    behind = api.submit("echo", {"value": 1}, queue=queue)
+
+    assert api.reaches(behind, "completed").deliveries <= 2
+    assert api.job(long).deliveries == 1

@@ -24,7 +24,7 @@ LOG_LIMIT_CHARACTERS = 4 * 1024 * 1024
 CHUNK_CHARACTERS = 16 * 1024
 """At most 64 KiB of UTF-8."""
 
-_log_lock = threading.Lock()
+_lock = threading.Lock()
 
 Submit = Callable[[dict[str, Any]], Awaitable[str]]
 
@@ -98,7 +98,7 @@ class Delivery:
         )
 
     def log(self, text: str) -> None:
-        with _log_lock:
+        with _lock:
             if self._log is None:
                 self._log = []
             if self._logged < LOG_LIMIT_CHARACTERS:
@@ -107,10 +107,12 @@ class Delivery:
             self._logged += len(text)
 
     def progress(self, text: str) -> None:
-        self._progress = text
+        with _lock:
+            self._progress = text
 
     def checkpoint(self, raw: bytes) -> None:
-        self._checkpoint = raw
+        with _lock:
+            self._checkpoint = raw
 
     def submit(self, document: dict[str, Any]) -> str:
         """From a thread: wait for the loop. On the loop itself that would never end, so it is refused."""
@@ -137,10 +139,11 @@ class Delivery:
 
     def said(self) -> Progress | None:
         """New progress or checkpoint since the last call."""
-        text, self._progress = self._progress, None
-        raw, self._checkpoint = self._checkpoint, None
-        if text is None and raw is None:
+        if self._progress is None and self._checkpoint is None:
             return None
+        with _lock:
+            text, self._progress = self._progress, None
+            raw, self._checkpoint = self._checkpoint, None
         return Progress(
             job=self.grant.job,
             lease=self.grant.lease,
@@ -152,7 +155,7 @@ class Delivery:
         """The log since the last call, cut into chunks."""
         if not self._log:
             return []
-        with _log_lock:
+        with _lock:
             text = "".join(self._log)
             self._log.clear()
             truncated = self._logged > LOG_LIMIT_CHARACTERS

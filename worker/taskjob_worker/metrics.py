@@ -27,8 +27,11 @@ class Metrics:
         """Name → (help, value)."""
 
     def processed(self, task: str, outcome: AttemptOutcome, seconds: float) -> None:
+        """A delivery was settled. What was released never ran and has no duration."""
         key = (task, outcome)
         self._processed[key] = self._processed.get(key, 0) + 1
+        if outcome is AttemptOutcome.RELEASED:
+            return
         buckets = self._durations.get(task)
         if buckets is None:
             buckets = self._durations[task] = [0] * (len(BUCKETS) + 1) + [0.0]

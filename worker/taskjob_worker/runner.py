@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from taskjob.decorator import Task
-from taskjob.ending import Ending
+from taskjob.ending import Ending, raised
 from taskjob.wire.messages import CancelOrder, Grant, LostLease, Settle
 from taskjob.wire.worker_session import Key, WorkerSession
 from taskjob_worker.delivery import Delivery
@@ -119,8 +119,11 @@ class Runner:
     def _begin(self, delivery: Delivery) -> None:
         if delivery.stop_reason is not None:
             self.done(delivery, stopped(delivery.stop_reason))
-        else:
+            return
+        try:
             self._executor(delivery).start(delivery)
+        except OSError as error:  # no process, no thread, no descriptor: this attempt fails, the worker goes on
+            self.done(delivery, raised(error))
 
     def _executor(self, delivery: Delivery) -> Executor:
         if delivery.task is None:
@@ -168,9 +171,10 @@ class Runner:
 
     # ---- watching
 
-    def tick(self, now: float) -> None:
-        """Time-outs, grace, hand-backs, and what running tasks have said."""
-        for delivery in self.intake.overdue(now):
+    def tick(self, now: float) -> int:
+        """Time-outs, grace, hand-backs, and what running tasks have said; how many jobs were handed back."""
+        overdue = self.intake.overdue(now)
+        for delivery in overdue:
             self._hand_back(delivery)
         for delivery in list(self.running.values()):
             self._watch(delivery, now)
@@ -179,6 +183,7 @@ class Runner:
             self._logs_at = now
         for delivery in self.running.values():
             self._collect(delivery, logs=collect_logs)
+        return len(overdue)
 
     def _watch(self, delivery: Delivery, now: float) -> None:
         deadline = delivery.deadline

@@ -222,7 +222,10 @@ class Supervisor:
     def _tick(self) -> None:
         now = time.monotonic()
         runner = self._runner
-        runner.tick(now)
+        handed_back = runner.tick(now)
+        if handed_back and self.session.owed > self.capacity():
+            # What is asked for cannot be taken back on a connection; the same jobs would come again at once.
+            self._carrier.cut(f"{handed_back} prefetched jobs waited too long: asking for less")
         self._watch_lease(now)
         if runner.stuck and not self.recycle:
             log.warning("%d tasks cannot be ended: the worker will be replaced", len(runner.stuck))
@@ -241,7 +244,7 @@ class Supervisor:
         session.renewed_elsewhere(self._board.guardian_renewed_at)
         self._board.worker_renewed_at = session.renewed_at
         if now - session.silent_since > session.ttl_seconds / 2:
-            self._carrier.cut()
+            self._carrier.cut("the server does not answer")
         if session.session is None or now < session.deadline - min(3.0, session.ttl_seconds / 5):
             self._intake.open = not self._drain_wanted.is_set()
             return

@@ -48,8 +48,8 @@ class Carrier(Protocol):
         """Raises `UnavailableError` where no answer came."""
         ...
 
-    def cut(self) -> None:
-        """The server does not answer: give the connection up, so that `run` ends."""
+    def cut(self, reason: str) -> None:
+        """Give the connection up, so that `run` ends; the next one resumes. What was asked for is void then."""
         ...
 
     async def close(self) -> None:

@@ -91,8 +91,8 @@ class HttpCarrier:
                     self._calls.fail()
         return await self._calls.result(call)
 
-    def cut(self) -> None:
-        """Nothing to do: each call has a time-out of its own."""
+    def cut(self, reason: str) -> None:
+        """Nothing to do: each call has a time-out, and asks for itself only."""
 
     async def close(self) -> None:
         """The connection's own loop says it, when the call under way is answered."""

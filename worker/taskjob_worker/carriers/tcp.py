@@ -79,9 +79,9 @@ class TcpCarrier:
             self._lines.write(encode_line(call))
         return await self._calls.result(call)
 
-    def cut(self) -> None:
+    def cut(self, reason: str) -> None:
         if self._lines is not None:
-            self._lines.fail(ConnectionError("the server does not answer"))
+            self._lines.fail(ConnectionError(reason))
 
     async def close(self) -> None:
         lines = self._lines
