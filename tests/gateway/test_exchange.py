@@ -62,10 +62,21 @@ async def test_a_worker_gets_no_more_than_it_wants(house, hire):
 
 async def test_a_batch_is_spread_over_those_who_wait(house, hire):
     workers = [await hire() for _ in range(4)]
-    taking = [asyncio.create_task(worker.take(10)) for worker in workers]
+    asking = [asyncio.create_task(ask_for_many(worker)) for worker in workers]
     await asyncio.sleep(0.1)
     await house.submit(*["noop"] * 40)
-    assert [len(grants) for grants in await asyncio.gather(*taking)] == [10, 10, 10, 10]
+    await asyncio.gather(*asking)
+    assert [len(worker.held) for worker in workers] == [10, 10, 10, 10]
+
+
+async def ask_for_many(worker):
+    """Wants forty jobs and takes what comes first."""
+    message = worker.exchange(want=40, wait_seconds=10.0)
+    if hasattr(worker, "send"):
+        worker.send(message)
+        await worker.until(lambda: worker.held)
+    else:
+        await worker.call(message)
 
 
 async def test_a_failure_is_retried_with_its_error_kept(house, hire):
