@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import msgspec
 
+from taskjob.errors import InvalidError
 from taskjob_api.app import build_door, build_engine, create_app
 from taskjob_api.gateway.http import HttpGateway
 from taskjob_api.gateway.service import WorkerGateway
@@ -87,7 +89,7 @@ async def running(settings: ApiSettings) -> AsyncIterator[RunningApi]:
         parts.push_async_callback(engine.stop)
         await engine.start()
         tcp = TcpGateway(service, _gateway_settings(settings))
-        gateway_port = await tcp.start()
+        gateway_port = await _listen(tcp, settings)
         parts.push_async_callback(_stop_serving, lifetime, tcp, polls, rest, service)
         if health is not None:
             health.start()
@@ -104,13 +106,28 @@ async def _stop_serving(
     await service.stop()
 
 
+async def _listen(tcp: TcpGateway, settings: ApiSettings) -> int:
+    try:
+        return await tcp.start()
+    except OSError as error:
+        raise InvalidError(
+            f"cannot listen on {settings.gateway_host}:{settings.gateway_port}: {os.strerror(error.errno or 0)}",
+            field="TASKJOB_GATEWAY_PORT",
+            hint="choose another port",
+        ) from error
+
+
 def _addresses(settings: ApiSettings, rest_port: int, gateway_port: int, health: HealthPort | None) -> Addresses:
     secure = "s" if settings.tls else ""
     return Addresses(
-        rest=f"http{secure}://{settings.host}:{rest_port}",
-        gateway=f"{'tls' if settings.tls else 'tcp'}://{settings.gateway_host}:{gateway_port}",
-        health=None if health is None else f"http://{settings.host}:{health.port}/healthz",
+        rest=f"http{secure}://{_in_url(settings.host)}:{rest_port}",
+        gateway=f"{'tls' if settings.tls else 'tcp'}://{_in_url(settings.gateway_host)}:{gateway_port}",
+        health=None if health is None else f"http://{_in_url(settings.host)}:{health.port}/healthz",
     )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _gateway_settings(settings: ApiSettings) -> GatewaySettings:

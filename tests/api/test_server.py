@@ -195,16 +195,18 @@ def test_both_ports_speak_tls_by_settings(start, tmp_path):
         assert secured.version() in {"TLSv1.2", "TLSv1.3"}
 
 
-def test_a_taken_port_is_told_in_words(start):
+@pytest.mark.parametrize("name", ["rest", "gateway"])
+def test_a_taken_port_is_told_in_words(start, name):
     process = start()
-    _, port = process.address
+    host, _, port = process.told[name].partition("://")[2].partition(":")
+    variable = {"rest": "TASKJOB_PORT", "gateway": "TASKJOB_GATEWAY_PORT"}[name]
 
-    second = Process(process.folder, TASKJOB_PORT=str(port), TASKJOB_STORE="memory://")
+    second = Process(process.folder, **{variable: port, "TASKJOB_STORE": "memory://"})
     code = second.popen.wait(20)
     second.close()
 
     assert code == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in (process.folder / "api.log").read_text()
+    assert f"cannot listen on {host}:{port}" in (process.folder / "api.log").read_text()
 
 
 def test_a_bad_setting_is_told_in_words(tmp_path):
