@@ -108,7 +108,11 @@ class MemoryStore:
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         token = object()
         self._watchers[token] = watcher
-        return lambda: self._watchers.pop(token, None) and None
+
+        def stop() -> None:
+            self._watchers.pop(token, None)
+
+        return stop
 
     async def backup(self, target: str) -> None:
         raise InvalidError(f"The memory store has nothing to write to {target!r}", hint="use the SQLite store")
