@@ -157,7 +157,9 @@ class Dispatcher:
         share = self._batch if len(takers) == 1 else _FIRST_SHARE
         for parked in takers[:width]:
             parked.streams.add(stream)
-            self._ask(parked, share)
+            # Who is about to be asked for sees this work too; a larger share would take it from the others.
+            if parked.ref.session not in self._due:
+                self._ask(parked, max(0, share - parked.share))
 
     # ---- asking
 
