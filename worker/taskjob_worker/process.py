@@ -17,7 +17,7 @@ from taskjob.decorator import Task
 from taskjob.errors import TaskJobError
 from taskjob.registry import load, registry
 from taskjob.wire.messages import ProcessIdentity
-from taskjob.wire.worker_session import Identity
+from taskjob.wire.worker_identity import Identity
 from taskjob_worker.board import Board
 from taskjob_worker.delivery import TaskLogHandler
 from taskjob_worker.parent_death import die_with_parent

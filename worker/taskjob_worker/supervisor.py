@@ -20,17 +20,9 @@ from typing import Any
 from taskjob.decorator import Task
 from taskjob.errors import TaskJobError
 from taskjob.wire.messages import GoAway, SubmitVerdict
-from taskjob.wire.worker_session import (
-    Answered,
-    Event,
-    Granted,
-    Identity,
-    Lapsed,
-    Opened,
-    Ordered,
-    Refused,
-    WorkerSession,
-)
+from taskjob.wire.worker_events import Answered, Event, Granted, Lapsed, Opened, Ordered, Refused
+from taskjob.wire.worker_identity import Identity
+from taskjob.wire.worker_session import WorkerSession
 from taskjob_worker.board import Board
 from taskjob_worker.carriers import Carrier
 from taskjob_worker.delivery import Delivery

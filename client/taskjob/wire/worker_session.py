@@ -23,7 +23,6 @@ from taskjob.wire.messages import (
     MAX_LOG_CHUNK_BYTES,
     SUPPORTED_PROTOCOLS,
     Bye,
-    CancelOrder,
     Drain,
     Exchange,
     Failure,
@@ -32,7 +31,6 @@ from taskjob.wire.messages import (
     Held,
     LogChunk,
     LostLease,
-    ProcessIdentity,
     Progress,
     Register,
     Resume,
@@ -41,10 +39,11 @@ from taskjob.wire.messages import (
     Submitted,
     ToWorker,
     Update,
-    Verdict,
     Welcome,
     Witness,
 )
+from taskjob.wire.worker_events import Answered, Event, Granted, Lapsed, Opened, Ordered, Refused
+from taskjob.wire.worker_identity import Identity
 
 MAX_EXCHANGE_BYTES = 4 * 1024 * 1024
 """Results and log text that one exchange carries at most (one settle always fits)."""
@@ -52,57 +51,6 @@ MAX_EXCHANGE_BYTES = 4 * 1024 * 1024
 Key = tuple[str, str]
 """(job, lease): one delivery."""
 
-
-class Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who registers. `slots` is what the server shows; what is asked for is `want`."""
-
-    worker: str
-    queues: tuple[str, ...]
-    tasks: tuple[str, ...]
-    slots: int
-    namespace: str | None = None
-    version: str = ""
-    process: ProcessIdentity | None = None
-
-
-class Opened(NamedTuple):
-    """The connection is bound to a session. Not `resumed`: it is a new one and nothing is held."""
-
-    welcome: Welcome
-    resumed: bool
-
-
-class Granted(NamedTuple):
-    grants: tuple[Grant, ...]
-
-
-class Ordered(NamedTuple):
-    """Stop these tasks, then settle them as what became of them."""
-
-    orders: tuple[CancelOrder, ...]
-
-
-class Lapsed(NamedTuple):
-    """Kill these tasks; they are held no longer and must not be settled."""
-
-    lost: tuple[LostLease, ...]
-
-
-class Answered(NamedTuple):
-    """Settles the server has dealt with: those it named, the rest was accepted."""
-
-    settles: tuple[Settle, ...]
-    verdicts: tuple[Verdict, ...]
-
-
-class Refused(NamedTuple):
-    """`again` says that a new connection with `hello` is worth trying; else the refusal is final."""
-
-    failure: Failure
-    again: bool
-
-
-Event = Opened | Granted | Ordered | Lapsed | Answered | Refused | Submitted | GoAway
 
 FINAL_REFUSALS = frozenset({"ProtocolVersion", "Forbidden"})
 """Refusals that no repeat mends. `Unauthenticated` is not one: tokens are rotated."""

@@ -19,7 +19,9 @@ from taskjob.wire.messages import (
     Welcome,
     Witness,
 )
-from taskjob.wire.worker_session import Answered, Granted, Identity, Lapsed, Opened, Refused, WorkerSession
+from taskjob.wire.worker_events import Answered, Granted, Lapsed, Opened, Refused
+from taskjob.wire.worker_identity import Identity
+from taskjob.wire.worker_session import WorkerSession
 
 ME = Identity(worker="w", queues=("default",), tasks=("t",), slots=4)
 

@@ -11,7 +11,8 @@ import msgspec
 
 from taskjob.errors import UnavailableError
 from taskjob.wire.messages import Submit, Submitted, SubmitVerdict
-from taskjob.wire.worker_session import Event, WorkerSession
+from taskjob.wire.worker_events import Event
+from taskjob.wire.worker_session import WorkerSession
 
 CONNECT_SECONDS = 10.0
 SUBMIT_SECONDS = 30.0
