@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_stack import WAIT_SECONDS, clean_environment, eventually
+from live_stack import WAIT_SECONDS, clean_environment, eventually, live_api
 
 from taskjob.client import Client
 from taskjob.errors import NotFoundError
 from taskjob.model import Phase
 
 TASKS = """\
+import asyncio
 import time
 from taskjob import task, Context
 
@@ -36,6 +37,10 @@ def slow(seconds: float, ctx: Context) -> str:
     ctx.log("begun")
     time.sleep(seconds)
     return "old code"
+
+@task
+async def patient(seconds: float) -> None:
+    await asyncio.sleep(seconds)
 """
 
 
@@ -140,7 +145,7 @@ def test_it_says_where_everything_is_runs_a_job_and_stops_on_ctrl_c(start: Any, 
     client = dev.client()
     assert dev.heard(r"gateway +(tcp://127\.0\.0\.1:\d+)")
     assert dev.heard(r"data +(\S+)")[1] == str(tmp_path / ".taskjob")
-    assert dev.heard(r"tasks +(.+)")[1] == "hello, slow (from tasks.py)"
+    assert dev.heard(r"tasks +(.+)")[1] == "hello, slow, patient (from tasks.py)"
     assert dev.heard(rf"export TASKJOB_SERVER={client.target.server}")
     assert dev.heard(r"taskjob submit hello")
     assert dev.heard(r"Ctrl-C")
@@ -205,7 +210,7 @@ def test_a_reload_interrupts_no_job(start: Any, tmp_path: Path) -> None:
 
     (tmp_path / "tasks.py").write_text(TASKS.replace("hello {name}", "good day {name}").replace("old code", "new code"))
     dev.heard(r"tasks\.py changed: reloading the worker")
-    dev.heard(r"reloaded in .* tasks hello, slow")
+    dev.heard(r"reloaded in .* tasks hello, slow, patient")
 
     assert client.result(client.submit("hello").id, timeout_seconds=WAIT_SECONDS) == "good day you"
     done = client.wait(running.id, timeout_seconds=WAIT_SECONDS)
@@ -314,11 +319,11 @@ def test_other_systems_are_refused_in_words() -> None:
     assert "runs on Linux and macOS, not on win32" in done.stderr
 
 
-def test_a_second_ctrl_c_hurries_and_hands_the_running_job_back(start: Any) -> None:
+def test_a_second_ctrl_c_hands_the_running_job_back(start: Any, tmp_path: Path) -> None:
     dev = start()
     client = dev.client()
     dev.heard("Ctrl-C")
-    job = client.submit("slow", {"seconds": 60})
+    job = client.submit("patient", {"seconds": 60})
     eventually(lambda: client.get(job.id).started_at, "started")
 
     dev.process.send_signal(signal.SIGINT)
@@ -326,6 +331,7 @@ def test_a_second_ctrl_c_hurries_and_hands_the_running_job_back(start: Any) -> N
     assert dev.stop() == 0
     assert "still runs jobs: handing them back" in dev.log
 
-    after = start().client().get(job.id)
-    assert not after.finished
+    with live_api(tmp_path, STORE=f"sqlite:///{tmp_path}/.taskjob/taskjob.db") as (url, _), Client(url) as later:
+        after = later.get(job.id)
+    assert after.phase is Phase.QUEUED
     assert (after.attempts, after.lost, after.interruptions) == (0, 0, 1)
