@@ -70,6 +70,7 @@ from taskjob_engine.stores.sqlite.writer import Writer
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 class SQLiteStore:
@@ -89,6 +90,7 @@ class SQLiteStore:
         self._clock = self._new_clock(floor=0)
         self._random = random or randomness.SystemRandom()
         self._durability = durability
+        self._lease = partial(lease.lease, new_lease=self._new_id)
         self._watchers: dict[object, Watcher] = {}
         self._opened: Opened | None = None
         self._books: SQLiteBooks | None = None
@@ -176,25 +178,25 @@ class SQLiteStore:
 
     async def submit(self, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
         size = sum(len(item.payload) for item in items)
-        apply = partial(submit.submit, items=items, create_queues=create_queues)
-        return await self._write(apply, items=len(items), size=size)
+        verb = submit.submit_and_declare if create_queues else submit.submit
+        return await self._batch(verb, items, size=size)
 
     async def session_open(self, session: SessionOpen) -> int:
         return await self._write(partial(sessions.session_open, item=session))
 
     async def session_renew(self, items: Sequence[Renewal]) -> list[Renewed]:
-        return await self._write(partial(sessions.session_renew, items=items), items=len(items))
+        return await self._batch(sessions.session_renew, items)
 
     async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
-        return await self._write(partial(sessions.session_close, items=items), items=len(items))
+        return await self._batch(sessions.session_close, items)
 
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
         # No items of its own to count: so a lease rides in the flush of the settles or submits that it follows.
-        return await self._write(partial(lease.lease, items=items, new_lease=self._new_id), items=0)
+        return await self._batch(self._lease, items, count=0)
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         size = sum(len(item.result or b"") for item in items)
-        return await self._write(partial(settle.settle, items=items), items=len(items), size=size)
+        return await self._batch(settle.settle, items, size=size)
 
     # ------------------------------------------------------------------------------------------------ maintenance
 
@@ -213,16 +215,16 @@ class SQLiteStore:
     # ---------------------------------------------------------------------------------------------- people's verbs
 
     async def cancel(self, items: Sequence[JobRef]) -> list[Changed]:
-        return await self._write(partial(people.cancel, items=items), items=len(items))
+        return await self._batch(people.cancel, items)
 
     async def rerun(self, items: Sequence[Rerun]) -> list[Changed]:
-        return await self._write(partial(people.rerun, items=items), items=len(items))
+        return await self._batch(people.rerun, items)
 
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
-        return await self._write(partial(people.amend, items=items), items=len(items))
+        return await self._batch(people.amend, items)
 
     async def purge(self, items: Sequence[JobRef]) -> list[Changed]:
-        return await self._write(partial(people.purge, items=items), items=len(items))
+        return await self._batch(people.purge, items)
 
     async def put_queue(self, change: QueueChange) -> Queue:
         return await self._write(partial(queues.put_queue, change=change))
@@ -231,7 +233,7 @@ class SQLiteStore:
 
     async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
         if ack:
-            await self._write(partial(changes.acknowledge, cluster_id=cluster_id, ack=ack), items=len(ack))
+            await self._write(partial(changes.acknowledge, cluster_id=cluster_id, ack=ack))
         return await self._read(partial(changes.changes, cluster_id=cluster_id, limit=limit))
 
     async def get(self, refs: Sequence[JobRef]) -> list[Job | None]:
@@ -266,10 +268,23 @@ class SQLiteStore:
 
     # ---------------------------------------------------------------------------------------------------- one call
 
-    async def _write(self, apply: Callable[[Transaction], T], *, items: int = 1, size: int = 0) -> T:
+    async def _write(self, apply: Callable[[Transaction], T]) -> T:
+        return await self._open_writer().call(apply)
+
+    async def _batch(
+        self,
+        verb: Callable[[Transaction, Sequence[Item]], list[T]],
+        items: Sequence[Item],
+        *,
+        count: int | None = None,
+        size: int = 0,
+    ) -> list[T]:
+        return await self._open_writer().batch(verb, items, items=count, size=size)
+
+    def _open_writer(self) -> Writer:
         if self._writer is None:
             raise UnavailableError("the store is not open")
-        return await self._writer.call(apply, items=items, size=size)
+        return self._writer
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         if self._readers is None:

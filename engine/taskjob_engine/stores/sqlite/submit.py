@@ -64,7 +64,17 @@ LEFT JOIN job ON job.id = k.job_id
 Key = tuple[str, str]
 
 
-def submit(tx: Transaction, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
+def submit(tx: Transaction, items: Sequence[Submission]) -> list[Submitted]:
+    """Jobs of unknown queues wait for them to be made."""
+    return _submit(tx, items, create_queues=False)
+
+
+def submit_and_declare(tx: Transaction, items: Sequence[Submission]) -> list[Submitted]:
+    """Unknown queues are made by their first job."""
+    return _submit(tx, items, create_queues=True)
+
+
+def _submit(tx: Transaction, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
     known = _Known(tx, items)
     fresh = _Fresh(tx)
     verdicts = []

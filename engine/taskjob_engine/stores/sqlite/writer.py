@@ -1,14 +1,16 @@
 """The one writer: a thread that takes all waiting calls, applies them in order and makes them durable with one commit.
 
 While one flush is in flight the next collects, so no timer is needed: alone a call waits for one commit, under load
-hundreds share it. A call that fails is rolled back with its flush and then everyone is tried alone, so that nobody
-pays for a stranger's bad row. A waiter that is cancelled leaves; its call is carried out all the same.
+hundreds share it, and neighbours of one verb share its statements too. A call that fails is rolled back with its
+flush and then everyone is tried alone, so that nobody pays for a stranger's bad row. A waiter that is cancelled
+leaves; its call is carried out all the same.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import queue
 import sqlite3
 import threading
@@ -37,14 +39,31 @@ class Books(Protocol):
         ...
 
 
-class _Call(Generic[T]):
-    __slots__ = ("apply", "future", "items", "size")
+Verb = Callable[[Transaction, Sequence[Any]], list[Any]]
+"""Items in, a verdict per item out, as if each had been sent alone after the one before it."""
 
-    def __init__(self, apply: Callable[[Transaction], T], items: int, size: int, future: asyncio.Future[T]) -> None:
+
+class _Call(Generic[T]):
+    """`verb` and its items stand instead of `apply` where neighbours of the same verb may be carried out as one."""
+
+    __slots__ = ("apply", "batch", "future", "items", "size", "verb")
+
+    def __init__(
+        self,
+        future: asyncio.Future[T],
+        apply: Callable[[Transaction], T],
+        *,
+        items: int,
+        size: int = 0,
+        verb: Verb | None = None,
+        batch: Sequence[Any] = (),
+    ) -> None:
+        self.future = future
         self.apply = apply
         self.items = items
         self.size = size
-        self.future = future
+        self.verb = verb
+        self.batch = batch
 
 
 class _Failed:
@@ -72,14 +91,25 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="taskjob-sqlite-writer", daemon=True)
         self._thread.start()
 
-    async def call(self, apply: Callable[[Transaction], T], *, items: int = 1, size: int = 0) -> T:
+    async def call(self, apply: Callable[[Transaction], T]) -> T:
         """Apply within the next flush and wait until it is durable. Raises what `apply` raised, or
         `UnavailableError` (not applied), or `OutcomeUnknownError`."""
+        future: asyncio.Future[T] = self._loop.create_future()
+        return await self._put(_Call(future, apply, items=1))
+
+    async def batch(self, verb: Verb, batch: Sequence[Any], *, items: int | None = None, size: int = 0) -> list[Any]:
+        """As `call`, for a verb over items: neighbours in a flush with the same verb share its statements.
+        `items` and `size` count towards the caps of a flush."""
+        future: asyncio.Future[list[Any]] = self._loop.create_future()
+        count = len(batch) if items is None else items
+        call = _Call(future, lambda tx: verb(tx, batch), items=count, size=size, verb=verb, batch=batch)
+        return await self._put(call)
+
+    async def _put(self, call: _Call[T]) -> T:
         if self._stopping:
             raise UnavailableError("the store is closed")
-        future: asyncio.Future[T] = self._loop.create_future()
-        self._calls.put(_Call(apply, items, size, future))
-        return await future
+        self._calls.put(call)
+        return await call.future
 
     async def stop(self) -> None:
         """Carry out what was accepted, then end the thread."""
@@ -143,7 +173,7 @@ class Writer:
         changes = self._connection.total_changes
         self._connection.execute("BEGIN IMMEDIATE")
         tx = self._books.begin()
-        outcomes = [_apply(call, tx) for call in batch]
+        outcomes = _apply_all(batch, tx)
         tx.finish()
         if self._connection.total_changes == changes:
             self._connection.execute("COMMIT")
@@ -185,6 +215,23 @@ class Writer:
                 call.future.set_result(outcome)
         if hints:
             self._tell(hints)
+
+
+def _apply_all(batch: list[_Call[Any]], tx: Transaction) -> list[Any]:
+    outcomes: list[Any] = []
+    for verb, neighbours in itertools.groupby(batch, key=lambda call: call.verb):
+        calls = list(neighbours)
+        if verb is None or len(calls) == 1:
+            outcomes += [_apply(call, tx) for call in calls]
+        else:
+            outcomes += _apply_as_one(verb, calls, tx)
+    return outcomes
+
+
+def _apply_as_one(verb: Verb, calls: list[_Call[Any]], tx: Transaction) -> list[Any]:
+    verdicts = iter(verb(tx, [item for call in calls for item in call.batch]))
+    tx.flush_rows()
+    return [list(itertools.islice(verdicts, len(call.batch))) for call in calls]
 
 
 def _apply(call: _Call[Any], tx: Transaction) -> Any:
