@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from taskjob_engine.policies.resolve import key_expires_at
 from taskjob_engine.store import Garbage, Pruned
 from taskjob_engine.stores.sqlite import bodies
+from taskjob_engine.stores.sqlite.bulk import insert_rows
 from taskjob_engine.stores.sqlite.ledger import PURGED
 from taskjob_engine.stores.sqlite.rows import Loaded, json_text
 from taskjob_engine.stores.sqlite.session_rows import CLOSED_KEPT
@@ -55,10 +56,8 @@ def remove(tx: Transaction, jobs: Sequence[Loaded]) -> None:
     _keep_keys(tx, jobs)
     pks = json_text([loaded.pk for loaded in jobs])
     attempted = {row[0] for row in tx.select(_HAS_ATTEMPTS, (pks,))}
-    tx.connection.executemany(
-        "INSERT INTO garbage (prefix) VALUES (?)",
-        [(f"{loaded.job.namespace}/{loaded.job.id}",) for loaded in jobs if loaded.pk in attempted],
-    )
+    prefixes = [(f"{loaded.job.namespace}/{loaded.job.id}",) for loaded in jobs if loaded.pk in attempted]
+    insert_rows(tx.connection, "garbage", ("prefix",), prefixes)
     bodies.delete(tx.connection, [loaded.pk for loaded in jobs])
     for table in ("attempt", "rerun_request"):
         tx.connection.execute(f"DELETE FROM {table} WHERE job_pk IN (SELECT value FROM json_each(?))", (pks,))  # noqa: S608 - our own names

@@ -14,7 +14,7 @@ from taskjob.model import Micros, Phase
 from taskjob_engine.lifecycle.state import JobState, State, phase_of
 from taskjob_engine.store import WakeUp
 from taskjob_engine.stores.sqlite import ledger, rows
-from taskjob_engine.stores.sqlite.bulk import insert_rows, update_rows
+from taskjob_engine.stores.sqlite.bulk import insert_rows, update_rows, with_rows
 from taskjob_engine.stores.sqlite.catalog import Catalog
 from taskjob_engine.stores.sqlite.ledger import Deltas, Gauges
 from taskjob_engine.stores.sqlite.rows import Loaded
@@ -33,6 +33,12 @@ ATTEMPT_COLUMNS = (
     "error",
     "log_ref",
 )
+
+_MARK_DIRTY = """
+INSERT INTO dirty (job_id, cluster_id, owner, version)
+SELECT v.column1, v.column2, v.column3, ?1 FROM ({rows}) AS v WHERE true
+ON CONFLICT (job_id) DO UPDATE SET version = excluded.version
+"""
 
 
 class Transaction:
@@ -183,14 +189,9 @@ class Transaction:
         self.connection.execute("UPDATE store SET seq = ?, clock = ?", (self.seq, self.now))
 
     def _write_dirty(self) -> None:
-        for job_id, owner in self._dirty.items():
-            scope = rows.read_owner(owner)
-            assert scope is not None
-            self.connection.execute(
-                "INSERT INTO dirty (job_id, cluster_id, owner, version) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (job_id) DO UPDATE SET version = excluded.version",
-                (job_id, scope.cluster_id, owner, self.seq),
-            )
+        scopes = [(job_id, rows.read_owner(owner), owner) for job_id, owner in self._dirty.items()]
+        marked = [(job_id, scope.cluster_id, owner) for job_id, scope, owner in scopes if scope is not None]
+        with_rows(self.connection, _MARK_DIRTY, marked, (self.seq,))
 
 
 class FreshJobs:
