@@ -3,7 +3,7 @@
     TaskJobError
     ├── InvalidError                 the request is wrong; sending it again will not help
     │   ├── NotYetSupportedError     a field of the design whose feature is not built yet
-    │   └── TooLargeError            over a size, depth or count limit
+    │   └── TooLargeError            over a limit of size or count
     ├── UnauthenticatedError         no token, or one that is unknown, expired or revoked
     ├── ForbiddenError               a valid token without the right
     ├── NotFoundError                missing, or not yours: the two look the same

@@ -100,6 +100,7 @@ async def test_depth_is_bounded_at_its_exact_limit(api):
     assert fits.status_code == 201
     assert (too_deep.status_code, too_deep.json()["code"]) == (422, "Invalid")
     assert "32 levels" in too_deep.json()["detail"]
+    assert too_deep.json()["field"].startswith("/payload/a")
     assert (hostile.status_code, hostile.json()["code"]) == (422, "Invalid")
     assert await api.accepted() == 1
 

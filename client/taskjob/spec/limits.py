@@ -1,4 +1,8 @@
-"""Bounds of JSON that a type cannot state: depth, integers that other languages keep exactly, finite numbers, size."""
+"""Bounds of JSON that a type cannot state: depth, integers that other languages keep exactly, finite numbers, size.
+
+The one place that says them, for command line, SDK and api. What is too large is `TooLarge`, every other breach
+`Invalid`, with the pointer to the culprit. It checks and never changes a value.
+"""
 
 from __future__ import annotations
 

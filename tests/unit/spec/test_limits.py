@@ -21,7 +21,10 @@ def nested(depth: int) -> dict[str, object]:
     return value
 
 
-@pytest.mark.parametrize("value", [2**53, -(2**53), 1e308, 0.1, "ü", None, True, {"a": []}, nested(MAX_DEPTH)])
+@pytest.mark.parametrize(
+    "value",
+    [2**53, -(2**53), 1e308, 0.1, "ü", "\U0001f600", None, True, {"a": []}, [[]] * 500, nested(MAX_DEPTH)],
+)
 def test_what_every_reader_keeps_is_accepted(value):
     check_json(value)
 
@@ -33,7 +36,8 @@ def test_what_every_reader_keeps_is_accepted(value):
         ({"a/b": {"c~d": -(2**53) - 1}}, "/a~1b/c~0d"),
         ({"a": math.nan}, "/a"),
         ({"a": -math.inf}, "/a"),
-        ({"a": "\ud800"}, "/a"),
+        ({"a": ["\ud800"]}, "/a/0"),
+        ({"a": {"\udc00": 1}}, "/a"),
         ({"a": {1: 2}}, "/a"),
         ({"a": b"bytes"}, "/a"),
         (nested(MAX_DEPTH + 1), "/a/a/a/a"),
@@ -44,7 +48,7 @@ def test_the_first_offence_is_pointed_at(value, field):
     with pytest.raises(InvalidError) as caught:
         check_json(value)
 
-    assert caught.value.field == field
+    assert (caught.value.code, caught.value.field) == ("Invalid", field)
 
 
 def test_payload_bytes_are_counted_as_compact_utf8():
