@@ -11,7 +11,7 @@ from taskjob.model.phase import Phase, Reason
 from taskjob.model.times import Micros
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
     """Common shape of the records: immutable, keyword-only, camelCase on the wire."""
 
 

@@ -31,11 +31,13 @@ MAX_ITEMS = 1000
 """Entries in any one list of a message."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag_field="type"):
+class Message(
+    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, tag_field="type", gc=False
+):
     pass
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, gc=False):
     pass
 
 

@@ -33,7 +33,7 @@ SUSPECT_AFTER = 2
 """A job present at this many worker deaths runs alone in its own process (DESIGN §4, Poison)."""
 
 
-class JobState(msgspec.Struct, frozen=True, kw_only=True):
+class JobState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What transitions read and change. Immutable parts of the submission first, then the moving ones.
 
     `due_at` is when a waiting job becomes eligible; `rank` orders ready jobs (lower first);
