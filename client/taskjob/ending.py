@@ -41,7 +41,7 @@ def returned(value: Any) -> Ending:
         return COMPLETED
     try:
         raw = _encoder.encode(value)
-    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         return _final("InvalidResult", f"the result is not JSON: {error}")
     if len(raw) > MAX_RESULT_BYTES:
         return _final("ResultTooLarge", f"the result has {len(raw)} bytes of JSON; at most {MAX_RESULT_BYTES} are kept")

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from taskjob.errors import InvalidError, UnauthenticatedError
+from taskjob.errors import UnauthenticatedError
 from taskjob.model import AttemptOutcome, new_job_id
 from taskjob.wire.codec import decode_to_worker, encode, encode_line
 from taskjob.wire.messages import Exchange, Failure, Held, ProcessIdentity, Register, Resume, Settle, Update, Welcome
@@ -19,6 +19,7 @@ from taskjob_api.gateway.http import HttpGateway
 from taskjob_api.gateway.service import WorkerGateway
 from taskjob_api.gateway.settings import GatewaySettings
 from taskjob_api.gateway.tcp import TcpGateway
+from taskjob_api.job_documents import JobDocuments
 from taskjob_engine.artifacts.file import FileArtifactStore
 from taskjob_engine.engine import Engine
 from taskjob_engine.holdoff import HoldOff
@@ -43,17 +44,6 @@ class Everybody:
         if self.refuse:
             raise UnauthenticatedError("unknown or revoked token")
         return self.principal
-
-
-class Documents:
-    """Reads `{"task": …, "payload": …}`."""
-
-    def read(self, document, *, namespace):
-        fields = msgspec.json.decode(document)
-        if "task" not in fields:
-            raise InvalidError("task is missing", field="/task")
-        payload = msgspec.json.encode(fields.get("payload", {}))
-        return submission(fields["task"], namespace=namespace, payload=payload)
 
 
 def submission(task="noop", **fields):
@@ -81,7 +71,7 @@ class House:
             holdoff=HoldOff(self.holdoff_seconds, store_clock=self.store.now),
         )
         await self.engine.start()
-        self.service = WorkerGateway(self.engine, self.authenticator, Documents())
+        self.service = WorkerGateway(self.engine, self.authenticator, JobDocuments())
         self.tcp = TcpGateway(self.service, msgspec.structs.replace(self.settings, port=self.port))
         self.port = await self.tcp.start()
         self.http = HttpGateway(self.service)

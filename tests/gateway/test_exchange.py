@@ -232,3 +232,17 @@ async def test_a_task_submits_jobs_and_a_bad_document_spoils_no_other(house, hir
     assert [verdict.outcome for verdict in answer.verdicts] == ["created", "rejected", "created"]
     assert (answer.verdicts[1].code, answer.verdicts[1].field) == ("Invalid", "/task")
     assert {grant.job for grant in await worker.take(2)} == {answer.verdicts[0].id, answer.verdicts[2].id}
+
+
+async def test_what_a_task_submits_keeps_the_limits_of_every_payload(house, hire):
+    worker = await hire()
+    payloads = {
+        b'{"x":"' + b"y" * 65_536 + b'"}': ("TooLarge", "/payload"),
+        b'{"a":' * 33 + b"1" + b"}" * 33: ("Invalid", "/payload/a/a/a/a"),
+        b'{"n":[9007199254740993]}': ("Invalid", "/payload/n/0"),
+        b"[1]": ("Invalid", "/payload"),
+    }
+    items = tuple(msgspec.Raw(b'{"task":"noop","payload":' + payload + b"}") for payload in payloads)
+    message = Submit(request=1, items=items)
+    answer = await worker.call(message if hasattr(worker, "send") else worker.named(message))
+    assert [(verdict.code, verdict.field) for verdict in answer.verdicts] == list(payloads.values())

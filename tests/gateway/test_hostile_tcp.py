@@ -57,6 +57,7 @@ async def stranger(house, data):
         (b"{" + b"x" * 30_000, "TooLarge", "20000"),
         (b"{" + b"x" * 30_000 + b"\n", "TooLarge", "20000"),
         (b'{"type":"register","worker":"\xff\xfe"}\n', "BadFrame", ""),
+        (b'{"type":"register","x":' + b"[" * 9_000 + b"]" * 9_000 + b"}\n", "BadFrame", "recursion"),
     ],
 )
 async def test_bytes_that_are_no_message(house, data, code, word):

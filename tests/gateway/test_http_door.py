@@ -38,6 +38,7 @@ async def chunks():
         ({"content": b"{}", "headers": JSON}, 400, "BadFrame"),
         ({"content": b"", "headers": JSON}, 400, "BadFrame"),
         ({"content": b'{"type":"update"}', "headers": JSON}, 400, "BadFrame"),
+        ({"content": b'{"type":"bye","x":' + b"[" * 9_000 + b"]" * 9_000 + b"}", "headers": JSON}, 400, "BadFrame"),
         ({"content": b'{"type":"bye"}', "headers": JSON | {"authorization": "Basic eA=="}}, 401, "Unauthenticated"),
         ({"content": b" " * (9 * 1024 * 1024), "headers": JSON}, 413, "TooLarge"),
         ({"content": chunks, "headers": JSON}, 413, "TooLarge"),

@@ -33,7 +33,7 @@ def decode_from_worker(frame: bytes | bytearray | memoryview) -> FromWorker:
     """Read a worker's message. Raises `BadFrameError`; unknown fields are ignored (forward compatibility)."""
     try:
         return _from_worker.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrameError(str(error)) from error
 
 
@@ -41,5 +41,5 @@ def decode_to_worker(frame: bytes | bytearray | memoryview) -> ToWorker:
     """Read a server's message. Raises `BadFrameError`."""
     try:
         return _to_worker.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrameError(str(error)) from error

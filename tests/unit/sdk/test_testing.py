@@ -39,7 +39,14 @@ def odd() -> object:
     return object()
 
 
-ADD, STEPS, SIGNAL, PARENT, ODD = (Task(function) for function in (add, steps, signal, parent, odd))
+def deep() -> object:
+    value: list[object] = []
+    for _ in range(100_000):
+        value = [value]
+    return value
+
+
+ADD, STEPS, SIGNAL, PARENT, ODD, DEEP = (Task(function) for function in (add, steps, signal, parent, odd, deep))
 
 
 @pytest.fixture
@@ -73,10 +80,10 @@ async def test_an_async_task_runs_inside_a_loop():
 
 def test_a_wrong_payload_and_a_wrong_result_are_final_failures():
     wrong = run_task(ADD, {"a": "one"})
-    unwritable = run_task(ODD)
+    unwritable = [run_task(ODD), run_task(DEEP)]
 
     assert (wrong.outcome, wrong.error.type, wrong.retryable) == (AttemptOutcome.FAILED, "InvalidPayload", False)
-    assert (unwritable.error.type, unwritable.retryable) == ("InvalidResult", False)
+    assert [(run.error.type, run.retryable) for run in unwritable] == [("InvalidResult", False)] * 2
 
 
 @pytest.mark.parametrize(
