@@ -40,6 +40,15 @@ def test_the_generated_regions_are_fresh() -> None:
     assert (0, "") == (done.returncode, done.stdout + done.stderr)
 
 
+def test_no_metric_of_a_worker_has_a_name_of_the_api() -> None:
+    """One sum over both would count every job twice. The page is generated from both."""
+    page = (ROOT / "docs/reference/metrics.md").read_text()
+    names = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+
+    assert len(names) > 20
+    assert sorted(set(names)) == sorted(names)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_links_lead_somewhere(page: Path) -> None:
     broken = []

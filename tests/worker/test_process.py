@@ -70,8 +70,8 @@ def test_metrics_and_health_are_served(api, start_worker, queue):
 
     text = get(f"http://127.0.0.1:{port}/metrics")
 
-    assert 'taskjob_jobs_processed_total{outcome="completed",task="echo"} 1.0' in text
-    assert 'taskjob_job_processing_duration_seconds_count{task="echo"} 1.0' in text
+    assert 'taskjob_worker_jobs_processed_total{outcome="completed",task="echo"} 1.0' in text
+    assert 'taskjob_worker_job_duration_seconds_count{task="echo"} 1.0' in text
     assert "taskjob_worker_active_jobs 0.0" in text
     assert get(f"http://127.0.0.1:{port}/healthz") == "ok\n"
     with pytest.raises(urllib.error.HTTPError, match="404"):

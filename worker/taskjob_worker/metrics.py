@@ -1,5 +1,6 @@
 """What this worker counts, and `/metrics` and `/healthz` for whoever asks.
 
+Every name begins with `taskjob_worker_`: the api counts the same jobs, and a sum over both must not double them.
 Counting costs two dictionary steps a job. prometheus_client is imported at the first scrape, not before.
 """
 
@@ -55,13 +56,13 @@ class Metrics:
         )
 
         counter = CounterMetricFamily(
-            "taskjob_jobs_processed", "Deliveries settled by this worker", labels=["task", "outcome"]
+            "taskjob_worker_jobs_processed", "Deliveries settled by this worker", labels=["task", "outcome"]
         )
         for (task, outcome), count in sorted(self._processed.items()):
             counter.add_metric([task, outcome.value], count)
         yield counter
         histogram = HistogramMetricFamily(
-            "taskjob_job_processing_duration_seconds", "Time from start to end of a delivery", labels=["task"]
+            "taskjob_worker_job_duration_seconds", "Time from start to end of a delivery", labels=["task"]
         )
         for task, buckets in sorted(self._durations.items()):
             histogram.add_metric([task], list(_cumulative(buckets)), buckets[-1])
