@@ -23,7 +23,7 @@ from taskjob_api.openapi import build_openapi
 from taskjob_api.problems import MethodNotAllowedError, encode_problem, problem_headers
 from taskjob_api.routers import actions, health, jobs, queues, stats, streams, workers
 from taskjob_api.routers.access import ApiState
-from taskjob_api.settings import ApiSettings
+from taskjob_api.settings import ApiSettings, no_tokens_file
 from taskjob_api.submit_route import SubmitRoutes, is_submit_path
 from taskjob_engine.artifacts.file import FileArtifactStore
 from taskjob_engine.engine import Engine
@@ -40,8 +40,11 @@ def build_engine(settings: ApiSettings) -> Engine:
 
 
 def build_door(settings: ApiSettings, engine: Engine) -> OpenDoor | TokenDoor:
-    if settings.auth == "open" or settings.tokens_file is None:
+    """Raises `InvalidError` where tokens are asked for and none could be shown: a door never opens by omission."""
+    if settings.auth == "open":
         return OpenDoor()
+    if settings.tokens_file is None:
+        raise no_tokens_file()
     return TokenDoor(Path(settings.tokens_file), now=engine.now)
 
 

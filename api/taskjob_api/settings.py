@@ -119,6 +119,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def no_tokens_file() -> InvalidError:
+    return InvalidError(
+        "TASKJOB_AUTH=token needs TASKJOB_TOKENS_FILE",
+        field="TASKJOB_TOKENS_FILE",
+        hint="make one (`taskjob token create --file FILE --scope admin`) and name it in TASKJOB_TOKENS_FILE, "
+        "or on a machine of your own use --open",
+    )
+
+
 def _read(variable: str, text: str, kind: Any) -> Any:
     if get_origin(kind) is types.UnionType:
         kind = next(member for member in get_args(kind) if member is not type(None))
@@ -166,6 +175,4 @@ def _check(settings: ApiSettings) -> None:
             hint="use tokens (`taskjob token create`), or listen on 127.0.0.1",
         )
     if settings.auth == "token" and settings.tokens_file is None:
-        raise InvalidError(
-            "TASKJOB_AUTH=token needs TASKJOB_TOKENS_FILE", field="TASKJOB_TOKENS_FILE", hint="`taskjob token create`"
-        )
+        raise no_tokens_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from taskjob.errors import InvalidError
+from taskjob_api.app import build_door, build_engine
 from taskjob_api.settings import ApiSettings, is_loopback, read_settings
 
 
@@ -73,6 +74,17 @@ def test_an_open_door_off_loopback_is_refused(addresses):
 
     assert caught.value.field == "TASKJOB_AUTH"
     assert read_settings({"TASKJOB_TOKENS_FILE": "tokens.json"}, **addresses)
+
+
+def test_a_door_that_asks_for_tokens_never_opens_for_want_of_their_file(tmp_path):
+    settings = ApiSettings(store="memory://", artifacts=str(tmp_path))
+
+    with pytest.raises(InvalidError) as caught:
+        build_door(settings, build_engine(settings))
+
+    assert caught.value.field == "TASKJOB_TOKENS_FILE"
+    assert "taskjob token create" in caught.value.hint
+    assert "--open" in caught.value.hint
 
 
 @pytest.mark.parametrize(
