@@ -7,7 +7,6 @@ The one place that says them, for command line, SDK and api. What is too large i
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import msgspec
@@ -20,7 +19,15 @@ MAX_BATCH_ITEMS = 1000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 MAX_INTEGER = 2**53
 
-_SUSPECT = re.compile(rb"[0-9]{16}|[eE]\+?[0-9]{3}|\\u|[\r\n]")
+# Each byte as what it could begin: a digit, an exponent, an escape, a line break. Looking for a few constants in the
+# translated text costs a tenth of one regular expression.
+_CLASSES = bytes(
+    {0x0A: 0x0A, 0x0D: 0x0A, ord("e"): ord("e"), ord("E"): ord("e")}.get(
+        byte, ord("0") if 0x30 <= byte <= 0x39 else byte if byte in b"+u\\" else 0
+    )
+    for byte in range(256)
+)
+_SUSPECTS = (b"0" * 16, b"e000", b"e+000", b"\\u", b"\n")
 
 
 def pointer(*parts: str | int) -> str:
@@ -31,7 +38,8 @@ def pointer(*parts: str | int) -> str:
 def surely_within_limits(raw: bytes) -> bool:
     """True only if the JSON text stands on one line and cannot break a bound of `check_json`; cheap, and may be False
     for innocent text."""
-    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and _SUSPECT.search(raw) is None
+    classes = raw.translate(_CLASSES)
+    return raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH and not any(suspect in classes for suspect in _SUSPECTS)
 
 
 def check_payload(payload: dict[str, Any], field: str = "/payload") -> None:
