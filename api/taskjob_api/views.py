@@ -33,6 +33,7 @@ class JobView(View, frozen=True, kw_only=True):
     start_after: str | None = None
     retry: dict[str, Any]
     timeout_seconds: int
+    active_deadline_seconds: int | None = None
     idempotency_key: str | None = None
     concurrency_key: str | None = None
     suspend: bool
@@ -246,6 +247,7 @@ def job_view(job: Job) -> JobView:
         start_after=_time(job.start_after),
         retry=_plain(job.retry),
         timeout_seconds=job.timeout_seconds,
+        active_deadline_seconds=job.active_deadline_seconds,
         idempotency_key=job.idempotency_key,
         concurrency_key=job.concurrency_key,
         suspend=job.suspend,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from live_stack import LiveStack
 
 from taskjob.model import Phase
@@ -59,6 +60,29 @@ def test_another_payload_under_the_same_name_is_refused(run: Any) -> None:
     assert ran.code == 6
     assert "the job fixed exists with another payload, which cannot be changed" in ran.err
     assert "next: give the document another metadata.name" in ran.err
+
+
+def test_other_labels_under_the_same_name_are_refused_not_dropped(run: Any, stack: LiveStack) -> None:
+    run("apply", "-f", "-", stdin=job("labelled"))
+
+    ran = run("apply", "-f", "-", stdin=job("labelled").replace("from: file", "from: elsewhere"))
+
+    assert (ran.code, ran.out) == (6, "")
+    assert "the job labelled exists with other labels, which cannot be changed" in ran.err
+    (found,) = [one for one in stack.client.jobs() if one.name == "labelled"]
+    assert found.labels == {"from": "file"}
+
+
+def test_what_get_prints_of_a_job_that_ran_again_is_that_job(run: Any, stack: LiveStack) -> None:
+    run("apply", "-f", "-", "--wait", stdin=job("timed", more=", activeDeadlineSeconds: 600"))
+    (found,) = [one for one in stack.client.jobs() if one.name == "timed"]
+    stack.client.rerun(found.id)
+    stack.client.wait(found.id, timeout_seconds=20)
+
+    printed = run("get", "job", "timed", "-o", "yaml").out
+
+    assert yaml.safe_load(printed)["spec"]["activeDeadlineSeconds"] == 600
+    assert run("apply", "-f", "-", stdin=printed).out == "taskjob/timed unchanged\n"
 
 
 def test_a_queue_is_made_before_the_jobs_of_its_file(run: Any) -> None:

@@ -79,3 +79,4 @@ async def test_a_rerun_counts_the_deadline_afresh(world):
     await world.rerun(job)
     seen = await world.job(job)
     assert (seen.phase, seen.deadline_at) == (Phase.QUEUED, world.clock.at + 10_000_000)
+    assert seen.active_deadline_seconds == 10

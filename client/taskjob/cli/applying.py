@@ -117,7 +117,7 @@ def _reconcile(client: Client, source: Source, body: dict[str, Any], job: JobVie
     differing = differences(body, job)
     if fixed := [name for name in differing if name not in MUTABLE]:
         raise IdempotencyConflictError(
-            f"the job {job.shown} exists with another {', '.join(fixed)}, which cannot be changed",
+            f"the job {job.shown} exists with {_another(fixed)}, which cannot be changed",
             hint="give the document another metadata.name (or idempotencyKey) to make it a new job",
         )
     changed = False
@@ -136,3 +136,7 @@ def _reconcile(client: Client, source: Source, body: dict[str, Any], job: JobVie
         client.rerun(job.id, request_id=f"rerun/{wanted}")
         changed = True
     return "configured" if changed else "unchanged"
+
+
+def _another(names: Sequence[str]) -> str:
+    return ", ".join("other labels" if name == "labels" else f"another {name}" for name in names)

@@ -29,6 +29,7 @@ _SPEC = (
     "ttlSecondsAfterFinished",
     "ttlSecondsAfterFailed",
 )
+_COMPARED = frozenset(_SPEC) - {"idempotencyKey"} | {"labels"}
 _STATUS = (
     "reason",
     "message",
@@ -53,8 +54,6 @@ MUTABLE = ("priority", "suspend", "ttlSecondsAfterFinished", "ttlSecondsAfterFai
 def job_object(job: JobView) -> dict[str, Any]:
     told = job.document
     spec = {key: told[key] for key in _SPEC if told.get(key) is not None and told[key] != _SILENT.get(key)}
-    if deadline := _deadline_seconds(told):
-        spec["activeDeadlineSeconds"] = deadline
     if job.run:
         spec["rerun"] = job.run
     status = {"phase": job.phase.pascal, "jobID": job.id, "attempt": attempt(job)}
@@ -100,10 +99,8 @@ def queue_body(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def differences(body: Mapping[str, Any], job: JobView) -> list[str]:
     """Names of the fields whose value in `body` is another than the job has. What `body` leaves out may be anything."""
-    told = {**job.document, "activeDeadlineSeconds": _deadline_seconds(job.document)}
-    return [
-        key for key in body if key in _SPEC and key != "idempotencyKey" and not _same(key, body[key], told.get(key))
-    ]
+    told = job.document
+    return [key for key in body if key in _COMPARED and not _same(key, body[key], told.get(key))]
 
 
 def _same(key: str, wanted: Any, actual: Any) -> bool:
@@ -112,12 +109,6 @@ def _same(key: str, wanted: Any, actual: Any) -> bool:
     if isinstance(wanted, Mapping) and key == "retry":
         return isinstance(actual, Mapping) and all(_same(key, item, actual.get(name)) for name, item in wanted.items())
     return bool(wanted == actual)
-
-
-def _deadline_seconds(told: Mapping[str, Any]) -> int | None:
-    if not told.get("deadlineAt"):
-        return None
-    return round((parse_time(told["deadlineAt"]) - parse_time(told["createdAt"])) / 1_000_000)
 
 
 def _metadata(name: str, namespace: str, told: Mapping[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Job(Record, frozen=True, kw_only=True):
     priority: int = 0
     retry: RetryPolicy = RetryPolicy()
     timeout_seconds: int = 3600
+    active_deadline_seconds: int | None = None
     idempotency_key: str | None = None
     concurrency_key: str | None = None
     suspend: bool = False

@@ -45,6 +45,7 @@ def job_view(job: JobState, details: JobDetails) -> Job:
         priority=job.priority,
         retry=job.retry,
         timeout_seconds=job.timeout_seconds,
+        active_deadline_seconds=job.active_deadline_seconds,
         idempotency_key=details.idempotency_key,
         concurrency_key=job.concurrency_key,
         suspend=job.suspend,
