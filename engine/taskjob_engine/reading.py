@@ -55,6 +55,10 @@ class Reading:
     async def queues(self, namespace: str) -> list[Queue]:
         return await self._store.queues(namespace)
 
+    async def session(self, session: str) -> WorkerInfo | None:
+        """See `JobStore.session`."""
+        return await self._store.session(session)
+
     async def workers(self, namespace: str | None) -> list[WorkerInfo]:
         return await self._store.workers(namespace)
 

@@ -254,6 +254,27 @@ async def test_workers_are_listed_with_what_they_hold(world):
     assert {i.session for i in await world.store.workers(None)} == {worker.session, other.session}
 
 
+async def test_a_session_is_found_by_its_id_as_long_as_it_could_be_revived(world):
+    worker, first, _ = await two_leases(world)
+    world.clock.advance(3600)
+    assert await world.store.workers(None) == [], "the list of workers does not show a silent one"
+    info = await world.store.session(worker.session)
+    assert (info.session, info.epoch, info.namespace, info.held) == (worker.session, 1, "default", 2)
+    assert (info.queues, info.tasks, info.carrier, info.closed) == (("default",), ("demo",), "tcp", False)
+    assert (await worker.renew(holding=held(first), new_epoch=True)).renewed
+    assert (await world.store.session(worker.session)).epoch == 2
+
+
+async def test_no_session_is_found_that_nothing_can_revive(world):
+    unknown, left, silent = "0" * 32, await world.worker(), await world.worker(namespace="other")
+    await left.close(release=True)
+    assert (await world.store.session(silent.session)).namespace == "other"
+    world.clock.advance(15)
+    await world.expire()
+    for session in (unknown, left.session, silent.session):
+        assert await world.store.session(session) is None
+
+
 async def test_a_closed_worker_is_shown_for_a_minute(world):
     worker = await world.worker()
     await worker.close(release=True)

@@ -4,6 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
+from clocks import ManualClock
 
 from taskjob.model import Phase
 from taskjob.wire.messages import (
@@ -21,6 +22,8 @@ from taskjob.wire.messages import (
 )
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import JobRef
+from taskjob_engine.stores.memory import MemoryStore
+from taskjob_engine.stores.sqlite import SQLiteStore
 
 
 async def leased(house):
@@ -137,6 +140,47 @@ async def test_a_witness_of_a_lost_past_voids_every_lease(house, hire):
     assert update.witness.incarnation != seen.incarnation
     assert (await worker.resume()).code == "SessionGone"
     assert (await house.job(grant.job)).phase is Phase.QUEUED
+
+
+class TestOutage:
+    """The api is away for longer than a session lives: its workers could not renew, and run on."""
+
+    @pytest.fixture
+    def clock(self):
+        return ManualClock()
+
+    @pytest.fixture(params=["memory", "sqlite"])
+    def house_options(self, request, clock, tmp_path):
+        stores = {"memory": MemoryStore, "sqlite": lambda **given: SQLiteStore(tmp_path / "taskjob.db", **given)}
+        settings = EngineSettings(maintenance_seconds=0.01)
+        return {"store": stores[request.param](clock=clock), "engine_settings": settings, "holdoff_seconds": 60.0}
+
+    @pytest.fixture
+    async def running(self, house, hire, clock):
+        """A worker, and the delivery that it runs while the api is away for an hour."""
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        await worker.call(worker.exchange(started=(Started(job=grant.job, lease=grant.lease),)))
+        await house.stop()
+        clock.advance(3600)
+        await house.start()
+        return worker, grant
+
+    async def test_g4_a_session_is_resumed_and_its_job_completes_in_its_only_delivery(self, house, running):
+        worker, grant = running
+        welcome = await worker.resume()
+        assert (type(welcome), welcome.epoch) == (Welcome, 2), welcome
+        assert (await worker.settle(grant)).verdicts == ()
+        job = await house.job(grant.job)
+        assert (job.phase, job.deliveries, job.lost) == (Phase.COMPLETED, 1, 0)
+
+    @pytest.mark.parametrize("carrier", ["http"])
+    async def test_an_exchange_over_http_goes_on_without_a_resume(self, house, running):
+        worker, grant = running
+        assert (await worker.settle(grant)).verdicts == ()
+        job = await house.job(grant.job)
+        assert (job.phase, job.deliveries, job.lost) == (Phase.COMPLETED, 1, 0)
 
 
 class TestHttp:

@@ -177,7 +177,8 @@ class Twins:
     def compare_the_rest(self, jobs: list[Any]) -> None:
         """Everything else that a caller can see."""
         self.same(lambda world, _: _histories(world, jobs))
-        self.same(lambda world, _: world.store.workers(None))
+        for worker in self.same(lambda world, _: world.store.workers(None)):
+            self.same(lambda world, _, session=worker.session: world.store.session(session))
         for namespace in NAMESPACES:
             self.same(lambda world, _, at=namespace: world.store.queues(at), _queues)
         self.same(lambda world, _: world.store.next_due_at())

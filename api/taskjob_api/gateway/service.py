@@ -24,7 +24,6 @@ from taskjob.wire.messages import PROTOCOL_VERSION, Failure, Held, Renew, Submit
 from taskjob_api.gateway.authentication import WORKER_SCOPE, Authenticator, DocumentReader, Principal
 from taskjob_api.gateway.cancels import CancelPushes
 from taskjob_api.gateway.departures import Departures
-from taskjob_api.gateway.directory import SessionDirectory
 from taskjob_api.gateway.exchange import Exchanges, heed, standing, tidings
 from taskjob_api.gateway.live import Holding, LiveSession, LiveSessions, Outlet
 from taskjob_api.gateway.liveness import ProcessWatch
@@ -59,7 +58,6 @@ class WorkerGateway:
         self._engine = engine
         self._authenticator = authenticator
         self._documents = documents
-        self._directory = SessionDirectory(engine)
         self._departures = Departures(engine, self.sessions, processes or ProcessWatch())
         self._cancels = CancelPushes(engine, self.exchanges, self.sessions, self.clock)
 
@@ -186,7 +184,8 @@ class WorkerGateway:
                     self.sessions.remove(live)
 
     async def _look_up(self, session: str, principal: Principal) -> LiveSession | None:
-        info = await self._directory.find(session)
+        """A session that this process has not met: it came before a restart, or from another replica."""
+        info = await self._engine.session(session)
         if info is None:
             return None
         return LiveSession(

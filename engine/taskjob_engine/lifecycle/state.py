@@ -27,8 +27,6 @@ class State(StrEnum):
 TERMINAL = frozenset({State.COMPLETED, State.DEAD_LETTER, State.CANCELLED})
 LIVE = frozenset({State.WAITING, State.READY, State.LEASED})
 
-MAX_INTERRUPTIONS = 20
-SPARE_DELIVERIES = 20
 SUSPECT_AFTER = 2
 """A job present at this many worker deaths runs alone in its own process (DESIGN §4, Poison)."""
 
@@ -82,11 +80,6 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def suspect(self) -> bool:
         return self.lost >= SUSPECT_AFTER
-
-
-def deliveries_allowed(retry: RetryPolicy) -> int:
-    """The bound on grants of one run (G4)."""
-    return retry.max_attempts + retry.max_lost + MAX_INTERRUPTIONS + SPARE_DELIVERIES
 
 
 def phase_of(state: State, reason: Reason, started_at: Micros | None) -> Phase:

@@ -16,11 +16,9 @@ from taskjob_engine.lifecycle.backoff import backoff_micros
 from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.state import (
     LIVE,
-    MAX_INTERRUPTIONS,
     TERMINAL,
     JobState,
     State,
-    deliveries_allowed,
 )
 
 _replace = msgspec.structs.replace
@@ -176,7 +174,7 @@ def end(job: JobState, ending: Ending, *, now: Micros, jitter: float, aging_seco
         return finish(job, State.COMPLETED, Reason.COMPLETED, now=now)
     if ending.outcome is AttemptOutcome.CANCELLED:
         return finish(job, State.CANCELLED, Reason.CANCELLED_BY_TASK, now=now)
-    if spent is None and job.deliveries >= deliveries_allowed(job.retry):
+    if spent is None and job.deliveries >= job.retry.max_deliveries:
         spent = Reason.DELIVERIES_EXHAUSTED
     if spent is not None:
         return finish(job, State.DEAD_LETTER, spent, now=now)

@@ -179,6 +179,11 @@ class JobStore(Protocol):
         """By name; `default` is always among them."""
         ...
 
+    async def session(self, session: str) -> WorkerInfo | None:
+        """The session that this id names, in whatever namespace: also one past its expiry, as long as a renewal could
+        revive it. None for an unknown or closed one."""
+        ...
+
     async def workers(self, namespace: str | None) -> list[WorkerInfo]:
         """Sessions that are not expired, and those closed within the last minute."""
         ...

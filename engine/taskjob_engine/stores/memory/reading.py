@@ -65,6 +65,11 @@ def changes(db: Tables, cluster_id: str, limit: int) -> list[DirtyJob]:
     ]
 
 
+def session_info(db: Tables, session: str) -> WorkerInfo | None:
+    found = db.sessions.get(session)
+    return None if found is None or found.closed else session_view(found, held=len(db.leases[session]))
+
+
 def workers(db: Tables, namespace: str | None, *, now: Micros) -> list[WorkerInfo]:
     def shown(session: SessionState) -> bool:
         if namespace not in {None, session.namespace}:

@@ -258,6 +258,10 @@ class MemoryStore:
         self._db.queue((namespace, DEFAULT_QUEUE), now=now)
         return [queue for key, queue in sorted(self._db.queues.items()) if key[0] == namespace]
 
+    async def session(self, session: str) -> WorkerInfo | None:
+        self._begin()
+        return reading.session_info(self._db, session)
+
     async def workers(self, namespace: str | None) -> list[WorkerInfo]:
         now = self._begin()
         return reading.workers(self._db, namespace, now=now)

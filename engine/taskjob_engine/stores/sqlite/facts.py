@@ -78,6 +78,11 @@ def queues(connection: sqlite3.Connection, namespace: str, *, now: Micros) -> li
     return sorted(found, key=lambda queue: queue.name)
 
 
+def session(connection: sqlite3.Connection, session: str) -> WorkerInfo | None:
+    found = session_rows.read(connection, [session]).get(session)
+    return None if found is None or found.closed else session_view(found, held=_held(connection, session))
+
+
 def workers(connection: sqlite3.Connection, namespace: str | None, *, now: Micros) -> list[WorkerInfo]:
     sessions = session_rows.select(connection, "(?1 IS NULL OR namespace = ?1)", (namespace,))
     return [

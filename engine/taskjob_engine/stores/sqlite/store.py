@@ -257,6 +257,9 @@ class SQLiteStore:
     async def queues(self, namespace: str) -> list[Queue]:
         return await self._read(partial(facts.queues, namespace=namespace, now=self.now()))
 
+    async def session(self, session: str) -> WorkerInfo | None:
+        return await self._read(partial(facts.session, session=session))
+
     async def workers(self, namespace: str | None) -> list[WorkerInfo]:
         return await self._read(partial(facts.workers, namespace=namespace, now=self.now()))
 
