@@ -20,7 +20,9 @@ class Retry(Signal):
 
 
 class Snooze(Signal):
-    """Not now: run again after `seconds`. Costs no attempt."""
+    """Not now: run again after `seconds`. Costs no attempt, but a delivery: one run has at most maxAttempts + maxLost
+    + 40 of them (48 unless the job says otherwise), then it is a dead letter, `DeliveriesExhausted`. To wait for
+    longer than that many snoozes, snooze for longer."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"snoozed for {seconds} s")

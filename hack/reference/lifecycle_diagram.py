@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import msgspec
 
 from taskjob.model import AttemptOutcome, Backoff, ErrorInfo, Phase, Reason, RetryPolicy
+from taskjob.model.job import MAX_INTERRUPTIONS
 from taskjob.model.times import SECOND
-from taskjob_engine.lifecycle import state as states
 from taskjob_engine.lifecycle import transitions
-from taskjob_engine.lifecycle.state import JobState, State, deliveries_allowed, phase_of
+from taskjob_engine.lifecycle.state import JobState, State, phase_of
 
 NOW = 1_000_000 * SECOND
 LATER = NOW + 10_000 * SECOND
@@ -104,15 +104,15 @@ def kind(job: JobState) -> tuple[object, ...]:
         job.cancel_requested_at is not None,
         min(job.attempts, RETRY.max_attempts),
         min(job.lost, RETRY.max_lost),
-        job.interruptions >= states.MAX_INTERRUPTIONS,
-        job.deliveries >= deliveries_allowed(RETRY),
+        job.interruptions >= MAX_INTERRUPTIONS,
+        job.deliveries >= RETRY.max_deliveries,
     )
 
 
 def almost_spent(job: JobState) -> Iterator[JobState]:
     """The same job with a budget used up, so that its last step is explored without walking to it."""
-    yield msgspec.structs.replace(job, interruptions=states.MAX_INTERRUPTIONS)
-    yield msgspec.structs.replace(job, deliveries=deliveries_allowed(RETRY))
+    yield msgspec.structs.replace(job, interruptions=MAX_INTERRUPTIONS)
+    yield msgspec.structs.replace(job, deliveries=RETRY.max_deliveries)
 
 
 def phase(job: JobState) -> Phase:

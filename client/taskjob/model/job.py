@@ -22,6 +22,13 @@ class Backoff(Record, frozen=True, kw_only=True):
     jitter_percent: int = 20
 
 
+MAX_INTERRUPTIONS = 20
+"""Hand-backs of a running attempt (drains, lapsed leases) that one run bears uncharged."""
+
+SPARE_DELIVERIES = 20
+"""Deliveries of one run beyond all that its counters bound: what snoozes and hand-backs may use."""
+
+
 class RetryPolicy(Record, frozen=True, kw_only=True):
     """Bounds of one run. Defaults are the product's, used where neither job nor queue says otherwise."""
 
@@ -29,6 +36,11 @@ class RetryPolicy(Record, frozen=True, kw_only=True):
     max_lost: int = 3
     backoff: Backoff = Backoff()
     non_retryable: tuple[str, ...] = ()
+
+    @property
+    def max_deliveries(self) -> int:
+        """Most grants of one run, whatever ended them (G4)."""
+        return self.max_attempts + self.max_lost + MAX_INTERRUPTIONS + SPARE_DELIVERIES
 
 
 class Owner(Record, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """A whole worker inline: submitted jobs run in order until none is left, waits are skipped.
 
-It plays the rules a user's tests lean on: attempts up to maxAttempts, non-retryable errors, Retry, Snooze, Cancel,
-start times, idempotency keys, jobs submitted by tasks. It knows no queues' limits, priorities' ageing or time-outs.
+It plays the rules a user's tests lean on: attempts up to maxAttempts, back-off (without its jitter), non-retryable
+errors, Retry, Snooze, Cancel, the bound on deliveries, start times, idempotency keys, jobs submitted by tasks. It knows
+no queues and their defaults or limits, no priorities, suspends, time-outs or deadlines.
 """
 
 from __future__ import annotations
@@ -9,19 +10,20 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import time
 from collections.abc import Mapping
 from typing import Any
+
+import msgspec
 
 from taskjob.decorator import Task, job_document
 from taskjob.errors import IdempotencyConflictError, NotFoundError
 from taskjob.model.identity import new_job_id
-from taskjob.model.job import AttemptOutcome, Backoff, RetryPolicy
+from taskjob.model.job import AttemptOutcome, RetryPolicy
 from taskjob.model.phase import Phase
+from taskjob.model.times import SECOND, parse_time
 from taskjob.registry import Registry, registry
 from taskjob.testing.runs import TaskRun, run_task
-
-MAX_DELIVERIES = 1000
-"""A job that snoozes for ever is a fault of the test."""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -30,6 +32,7 @@ class InlineJob:
 
     id: str
     document: Mapping[str, Any]
+    retry: RetryPolicy
     phase: Phase = Phase.QUEUED
     attempts: int = 0
     runs: list[TaskRun] = dataclasses.field(default_factory=list)
@@ -75,11 +78,12 @@ class InlineWorker:
             if known.document != document:
                 raise IdempotencyConflictError(f"key {key!r} was used for another document")
             return known
-        job = InlineJob(id=new_job_id(), document=document)
+        retry = msgspec.convert(document.get("retry", {}), RetryPolicy)
+        job = InlineJob(id=new_job_id(), document=document, retry=retry)
         self.jobs[job.id] = job
         if key is not None:
             self._keys[key] = job
-        self._wait(job, 0.0)
+        self._wait(job, _seconds_until(document.get("startAfter")))
         return job
 
     def _wait(self, job: InlineJob, seconds: float) -> None:
@@ -89,8 +93,6 @@ class InlineWorker:
         task = self._tasks.get(job.document["task"])
         if task is None:
             raise NotFoundError(f"no task {job.document['task']!r}; known: {', '.join(self._tasks.names)}")
-        if len(job.runs) >= MAX_DELIVERIES:
-            raise RecursionError(f"job {job.id} of {task.name!r} was delivered {MAX_DELIVERIES} times")
         run = run_task(
             task,
             job.document["payload"],
@@ -106,28 +108,32 @@ class InlineWorker:
         self._end(job, run)
 
     def _end(self, job: InlineJob, run: TaskRun) -> None:
-        if run.outcome is AttemptOutcome.SNOOZED:
-            job.phase = Phase.SUBMITTED
-            self._wait(job, run.delay_seconds or 0.0)
-            return
         if run.outcome is AttemptOutcome.CANCELLED:
             job.phase = Phase.CANCELLED
             return
-        job.attempts += 1
+        snoozed = run.outcome is AttemptOutcome.SNOOZED
+        job.attempts += 0 if snoozed else 1
         if run.outcome is AttemptOutcome.COMPLETED:
             job.phase = Phase.COMPLETED
-        elif self._is_final(job, run):
+        elif len(job.runs) >= job.retry.max_deliveries or (not snoozed and _is_final(job, run)):
             job.phase = Phase.DEAD_LETTER
         else:
-            job.phase = Phase.RETRY_QUEUED
-            self._wait(job, _backoff(job.attempts) if run.delay_seconds is None else run.delay_seconds)
-
-    def _is_final(self, job: InlineJob, run: TaskRun) -> bool:
-        retry = job.document.get("retry", {})
-        named = run.error is not None and run.error.type in retry.get("nonRetryable", ())
-        return not run.retryable or named or job.attempts >= retry.get("maxAttempts", RetryPolicy().max_attempts)
+            job.phase = Phase.SUBMITTED if snoozed else Phase.RETRY_QUEUED
+            self._wait(job, _backoff(job) if run.delay_seconds is None else run.delay_seconds)
 
 
-def _backoff(attempts: int) -> float:
-    policy = Backoff()
-    return float(min(policy.initial_seconds * policy.multiplier ** (attempts - 1), policy.max_seconds))
+def _is_final(job: InlineJob, run: TaskRun) -> bool:
+    named = run.error is not None and run.error.type in job.retry.non_retryable
+    return not run.retryable or named or job.attempts >= job.retry.max_attempts
+
+
+def _backoff(job: InlineJob) -> float:
+    policy = job.retry.backoff
+    return float(min(policy.initial_seconds * policy.multiplier ** (job.attempts - 1), policy.max_seconds))
+
+
+def _seconds_until(start_after: str | None) -> float:
+    """From the submit, on the real clock: what a job's start time was made from."""
+    if start_after is None:
+        return 0.0
+    return max(0.0, (parse_time(start_after) - time.time_ns() // 1000) / SECOND)

@@ -11,15 +11,11 @@ from typing import NamedTuple
 import msgspec
 
 from taskjob.model import AttemptOutcome, ErrorInfo, Micros, Reason
+from taskjob.model.job import MAX_INTERRUPTIONS
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle.backoff import backoff_micros
 from taskjob_engine.lifecycle.spans import micros
-from taskjob_engine.lifecycle.state import (
-    LIVE,
-    TERMINAL,
-    JobState,
-    State,
-)
+from taskjob_engine.lifecycle.state import LIVE, TERMINAL, JobState, State
 
 _replace = msgspec.structs.replace
 

@@ -1,5 +1,7 @@
 """`taskjob.testing`: what users lean on in tests of their own tasks."""
 
+from datetime import timedelta
+
 import pytest
 
 from taskjob.context import Context
@@ -46,13 +48,19 @@ def deep() -> object:
     return value
 
 
-ADD, STEPS, SIGNAL, PARENT, ODD, DEEP = (Task(function) for function in (add, steps, signal, parent, odd, deep))
+def asleep() -> None:
+    raise Snooze(60)
+
+
+ADD, STEPS, SIGNAL, PARENT, ODD, DEEP, ASLEEP = (
+    Task(function) for function in (add, steps, signal, parent, odd, deep, asleep)
+)
 
 
 @pytest.fixture
 def worker():
     tasks = Registry()
-    for each in (ADD, STEPS, SIGNAL, PARENT, ODD):
+    for each in (ADD, STEPS, SIGNAL, PARENT, ODD, ASLEEP):
         tasks.add(each)
     return InlineWorker(tasks)
 
@@ -121,6 +129,30 @@ def test_a_worker_ends_a_job_after_its_attempts_or_a_named_error(worker):
 
     assert (spent.phase, spent.attempts) == (Phase.DEAD_LETTER, 2)
     assert (named.phase, named.attempts) == (Phase.DEAD_LETTER, 1)
+
+
+def test_a_worker_waits_as_the_jobs_own_retry_says(worker):
+    worker.submit(STEPS, retry={"backoff": {"initial_seconds": 10, "multiplier": 5, "max_seconds": 30}})
+    worker.run()
+
+    assert worker.seconds == 10 + 30
+
+
+def test_a_worker_starts_a_job_at_its_time_and_others_before(worker):
+    later = worker.submit(ADD, {"a": 1}, start_after=timedelta(hours=1))
+    sooner = worker.submit(ADD, {"a": 2}, start_after="2001-01-01T00:00:00Z")
+
+    assert worker.run() == [sooner, later]
+    assert worker.seconds == pytest.approx(3600, abs=60)
+
+
+def test_a_worker_ends_a_job_that_snoozes_for_ever_where_the_engine_would(worker):
+    default = worker.submit(ASLEEP)
+    bounded = worker.submit(ASLEEP, retry={"max_attempts": 1, "max_lost": 0})
+    worker.run()
+
+    assert (default.phase, len(default.runs), default.attempts) == (Phase.DEAD_LETTER, 48, 0)
+    assert (bounded.phase, len(bounded.runs)) == (Phase.DEAD_LETTER, 41)
 
 
 @pytest.mark.parametrize(

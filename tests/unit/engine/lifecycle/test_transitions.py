@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from job_states import AGING, end, endings, job_state, leased, policies, ready
 
 from taskjob.model import AttemptOutcome, ErrorInfo, Phase, Reason, RetryPolicy
+from taskjob.model.job import MAX_INTERRUPTIONS
 from taskjob_engine.lifecycle import transitions
-from taskjob_engine.lifecycle.state import MAX_INTERRUPTIONS, TERMINAL, State, deliveries_allowed, phase_of
+from taskjob_engine.lifecycle.state import TERMINAL, State, phase_of
 
 SECOND = 1_000_000
 
@@ -31,11 +32,11 @@ def test_g4_counters_never_exceed_their_bounds_over_any_life(policy, life):
         assert job.attempts <= policy.max_attempts
         assert job.lost <= policy.max_lost
         assert job.interruptions <= MAX_INTERRUPTIONS
-        assert job.deliveries <= deliveries_allowed(policy)
+        assert job.deliveries <= policy.max_deliveries
         assert job.revision > before.revision
         charged = job.attempts + job.lost + job.interruptions - before.attempts - before.lost - before.interruptions
         assert charged in {0, 1}
-    assert job.deliveries <= deliveries_allowed(policy)
+    assert job.deliveries <= policy.max_deliveries
 
 
 @given(policies, st.lists(endings, min_size=1, max_size=5), st.floats(0, 1, exclude_max=True))
