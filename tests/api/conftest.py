@@ -73,3 +73,21 @@ async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
 @pytest.fixture
 async def api(start_api: StartApi) -> Api:
     return await start_api()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What the exploration of the OpenAPI document called, so that a run without reach is seen."""
+    explored = [
+        value
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+        if name == "openapi"
+    ]
+    if not explored:
+        return
+    figures = {operation: {e.token: e for e in explored if e.operation == operation} for operation, *_ in explored}
+    calls = sum(e.calls for e in explored)
+    terminalreporter.section(f"REST against its OpenAPI: {len(figures)} operations, {calls} calls")
+    for operation, by_token in figures.items():
+        told = (f"{token} a token {e.calls} calls, {e.reached} 2xx" for token, e in by_token.items())
+        terminalreporter.line(f"{operation}: {'; '.join(told)}")
