@@ -4,7 +4,7 @@ import pytest
 
 from taskjob.errors import ConflictError
 from taskjob.model import AttemptOutcome, Phase
-from taskjob_engine.store import Renewal, SessionEnd
+from taskjob_engine.store import JobRef, Renewal, SessionEnd
 
 
 def held(*grants):
@@ -252,6 +252,22 @@ async def test_workers_are_listed_with_what_they_hold(world):
     assert (info.queues, info.tasks, info.carrier, info.closed) == (("default",), ("demo",), "tcp", False)
     assert info.expires_at == world.clock.at + 15_000_000
     assert {i.session for i in await world.store.workers(None)} == {worker.session, other.session}
+
+
+async def test_a_draining_session_is_shown_as_such_to_its_end_and_offers_no_slot(world):
+    worker, first, _ = await two_leases(world)
+    waiting = JobRef(namespace="default", id=await world.submit())
+    assert (await world.store.explain(waiting)).free_slots == 8
+    assert not (await world.store.session(worker.session)).draining
+    assert (await worker.renew(draining=True)).renewed
+    resumed = await worker.renew(new_epoch=True)
+    worker.epoch = resumed.epoch
+    assert (await worker.renew()).renewed
+    [info] = await world.store.workers(None)
+    assert (info.draining, info.held) == (True, 2)
+    facts = await world.store.explain(waiting)
+    assert (facts.capable_workers, facts.free_slots) == (1, 0)
+    assert (await worker.complete(first)).verdict == "accepted", "what it holds it may end"
 
 
 async def test_a_session_is_found_by_its_id_as_long_as_it_could_be_revived(world):

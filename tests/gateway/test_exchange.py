@@ -200,6 +200,7 @@ async def test_drain_voids_the_want(house, hire):
     await house.submit("noop")
     assert (await worker.call(worker.exchange(want=5))).jobs == ()
     assert worker.held == {}
+    assert [info.draining for info in await house.engine.workers("default")] == [True]
     assert (await house.engine.stats("default")).queues[0].ready == 1
 
 

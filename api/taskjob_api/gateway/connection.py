@@ -147,7 +147,9 @@ class Connection(asyncio.Protocol):
                 self._launch(self._submit(intent))
             case StopWork():
                 assert self._live is not None
-                self._service.drain(self._live)
+                # At once: a grant of the next turn of the loop would come too late for the worker.
+                self._service.withdraw(self._live)
+                self._launch(self._drain(self._live))
             case Close():
                 self._launch(self._leave(set(self._under_way)))
 
@@ -199,6 +201,12 @@ class Connection(asyncio.Protocol):
     def _ask(self, want: int) -> None:
         if self._live is not None and self.stalled_at is None and not self._rules.draining:
             self._service.credit(self._live, want)
+
+    async def _drain(self, live: LiveSession) -> None:
+        try:
+            await self._service.drain(live)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._away(failure_of(error))
 
     async def _submit(self, intent: SubmitJobs) -> None:
         assert self._live is not None

@@ -106,6 +106,7 @@ class HttpGateway:
                 return Update(renewed=False)
             case _:
                 _end_poll(live)
+                await self._service.drain(live)
                 return Update()
 
     async def _greet(self, message: Register | Resume | Renew, principal: Principal) -> ToWorker:

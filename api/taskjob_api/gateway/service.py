@@ -249,9 +249,16 @@ class WorkerGateway:
         """True: a lease call is under way, whose answer still comes."""
         return self._engine.dispatcher.unpark(live.ref.session, sink)
 
-    def drain(self, live: LiveSession) -> None:
+    def withdraw(self, live: LiveSession) -> None:
+        """What the session still wants is void."""
         if self.sessions.is_current(live):
             self._engine.dispatcher.withdraw(live.ref.session)
+
+    async def drain(self, live: LiveSession) -> None:
+        """Let people see that the session takes no more work. Raises `UnavailableError`, `OutcomeUnknownError`."""
+        self.withdraw(live)
+        renewal = Renewal(ref=live.ref, ttl_seconds=self.exchanges.ttl_seconds, draining=True)
+        await self._engine.renew(renewal)
 
     async def submit(self, live: LiveSession, message: Submit) -> Submitted:
         return await submit_jobs(self._engine, self._documents, message, namespace=live.namespace)

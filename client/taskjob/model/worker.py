@@ -7,7 +7,8 @@ from taskjob.model.times import Micros
 
 
 class WorkerInfo(Record, frozen=True, kw_only=True):
-    """`session` is the session id; `held` counts its leases; `expires_at` is when they lapse unless renewed."""
+    """`session` is the session id; `held` counts its leases; `expires_at` is when they lapse unless renewed.
+    `draining`: it takes no more work, and ends what it holds."""
 
     session: str
     epoch: int

@@ -38,6 +38,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     full_expires_at: Micros
     epoch: int = 1
     last_seq: int | None = None
+    draining: bool = False
     closed: bool = False
     closed_at: Micros | None = None
 
@@ -89,6 +90,7 @@ def renewed(session: SessionState, item: Renewal, *, now: Micros) -> SessionStat
         full_expires_at=expires_at,
         epoch=session.epoch + 1 if item.new_epoch else session.epoch,
         last_seq=None if item.new_epoch else session.last_seq,
+        draining=session.draining or item.draining,
     )
 
 
@@ -125,6 +127,7 @@ def session_view(session: SessionState, *, held: int) -> WorkerInfo:
         slots=session.slots,
         carrier=session.carrier,
         held=held,
+        draining=session.draining,
         connected_at=session.connected_at,
         renewed_at=session.renewed_at,
         expires_at=session.expires_at,

@@ -36,8 +36,8 @@ class Explanation(Value, frozen=True, kw_only=True):
 
     `ahead` counts ready jobs of the same queue with a lower rank (bounded at 10,000); `permit_holders` the jobs
     that hold the permits it waits for; `workers` the live sessions that serve its queue, `capable_workers` those
-    that know its task; `free_slots` theirs; `recent_rate_per_second` completions of the queue in the last minute
-    (0.0 where unknown).
+    that know its task; `free_slots` theirs, without those of draining ones; `recent_rate_per_second` completions
+    of the queue in the last minute (0.0 where unknown).
     """
 
     job: Job

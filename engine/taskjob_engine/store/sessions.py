@@ -30,13 +30,14 @@ class SessionRef(Value, frozen=True, kw_only=True):
 class Renewal(Value, frozen=True, kw_only=True):
     """Renew, and tell what happened since. `holding`, where not None, is complete: leases of this session granted
     by a seq below `holding_seq` (None: any) and not named are released uncharged. `epoch` may be raised: `new_epoch`
-    supersedes (resume)."""
+    supersedes (resume). `draining` says that the worker takes no more work; a session stays so to its end."""
 
     ref: SessionRef
     ttl_seconds: float
     holding: tuple[tuple[str, str], ...] | None = None
     holding_seq: int | None = None
     new_epoch: bool = False
+    draining: bool = False
     started: tuple[StartMark, ...] = ()
     progress: tuple[ProgressMark, ...] = ()
 

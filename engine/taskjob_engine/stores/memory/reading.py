@@ -100,7 +100,9 @@ def explain(db: Tables, ref: JobRef, *, now: Micros) -> Explanation | None:
         permit_holders=_holders(db, row),
         workers=len(serving),
         capable_workers=len(capable),
-        free_slots=sum(max(0, session.slots - len(db.leases[session.id])) for session in capable),
+        free_slots=sum(
+            max(0, session.slots - len(db.leases[session.id])) for session in capable if not session.draining
+        ),
         running_in_queue=len(db.leased[key]),
         rate_retry_after_seconds=_rate_wait(db, key, now=now),
         recent_rate_per_second=_recent_rate(db, key, now=now),

@@ -114,7 +114,9 @@ def explain(connection: sqlite3.Connection, ref: JobRef, *, gauges: Gauges, now:
         permit_holders=_holders(connection, job, queue, queue_id, running),
         workers=len(serving),
         capable_workers=len(capable),
-        free_slots=sum(max(0, session.slots - _held(connection, session.id)) for session in capable),
+        free_slots=sum(
+            max(0, session.slots - _held(connection, session.id)) for session in capable if not session.draining
+        ),
         running_in_queue=running,
         rate_retry_after_seconds=_rate_wait(connection, queue, queue_id, now=now),
         recent_rate_per_second=gauges.rate(queue_id, now=now),

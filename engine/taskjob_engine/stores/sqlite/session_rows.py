@@ -20,6 +20,7 @@ _COLUMNS = SessionState.__struct_fields__
 _JSON = {
     "queues": "json(session.queues)",
     "tasks": "json(session.tasks)",
+    "draining": "json(iif(session.draining, 'true', 'false'))",
     "closed": "json(iif(session.closed, 'true', 'false'))",
 }
 SESSION_JSON = "json_object(" + ", ".join(f"'{name}', {_JSON.get(name, f'session.{name}')}" for name in _COLUMNS) + ")"

@@ -162,6 +162,7 @@ CREATE TABLE session (
     renewed_at INTEGER NOT NULL,
     expires_at INTEGER NOT NULL,
     full_expires_at INTEGER NOT NULL,
+    draining INTEGER NOT NULL,
     closed_at INTEGER,
     closed INTEGER NOT NULL,
     last_seq INTEGER,
