@@ -12,6 +12,8 @@ COMMANDS = {
     "broken": CommandSettings(argv=("/bin/sh", "-c", "exit 3")),
     "missing": CommandSettings(argv=("/no/such/program",)),
     "sleeper": CommandSettings(argv=("/bin/sh", "-c", "sleep 60 & sleep 60")),
+    "leaver": CommandSettings(argv=("/bin/sh", "-c", "sleep 60 & echo $!")),
+    "runaway": CommandSettings(argv=("/bin/sh", "-c", "setsid sleep 30 & echo 7")),
     "environment": CommandSettings(argv=("/usr/bin/env",), environment={"COLOUR": "red"}),
 }
 
@@ -170,6 +172,18 @@ def test_a_task_submits_jobs_with_a_key_that_survives_a_retry(api, task):
 
     assert child.task == "echo"
     assert child.idempotency_key == f"{job.id}/0/1"
+
+
+def test_a_command_ends_with_its_program_and_takes_along_what_that_left_running(api):
+    job = finished(api, "leaver")
+
+    assert job.phase == Phase.COMPLETED
+    left = Path(f"/proc/{job.result}/stat")
+    assert not left.exists() or left.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_a_command_ends_though_a_child_that_left_its_group_holds_its_pipes(api):
+    assert finished(api, "runaway").result == 7
 
 
 def test_a_command_sees_little_of_the_environment(api):

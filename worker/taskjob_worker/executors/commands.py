@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import msgspec
 
@@ -25,6 +26,8 @@ from taskjob_worker.settings import CommandSettings
 
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ")
 _READ_BYTES = 64 * 1024
+PIPE_SECONDS = 2.0
+"""For what a program wrote last to be read, once it has ended. Only a child that left its group holds them longer."""
 
 
 class CommandExecutor:
@@ -33,7 +36,7 @@ class CommandExecutor:
         self._group = group
         self._commands = commands
         self._running: set[asyncio.Task[None]] = set()
-        self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._groups: set[int] = set()
 
     def start(self, delivery: Delivery) -> None:
         task = asyncio.get_running_loop().create_task(self._run(delivery))
@@ -48,17 +51,18 @@ class CommandExecutor:
         return True
 
     async def close(self) -> None:
-        for process in list(self._processes.values()):
-            self._signal(process, signal.SIGKILL)
+        for group in self._groups:
+            self._signal(group, signal.SIGKILL)
         for task in list(self._running):
             task.cancel()
         if self._running:
             await asyncio.wait(self._running, timeout=1.0)
 
-    def _signal(self, process: asyncio.subprocess.Process | None, number: int) -> None:
-        if process is not None and process.returncode is None:
+    def _signal(self, group: int | None, number: int) -> None:
+        """To the program and all that it started, whether or not the program itself still runs."""
+        if group in self._groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, number)
+                os.killpg(group, number)
 
     async def _run(self, delivery: Delivery) -> None:
         try:
@@ -70,7 +74,9 @@ class CommandExecutor:
     async def _execute(self, delivery: Delivery) -> Ending:
         command = self._commands[delivery.grant.task]
         kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
-        process = await asyncio.create_subprocess_exec(
+        loop = asyncio.get_running_loop()
+        transport, program = await loop.subprocess_exec(
+            lambda: _Program(loop),
             *command.argv,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -79,31 +85,56 @@ class CommandExecutor:
             env=kept | command.environment,
             start_new_session=True,
         )
-        delivery.handle = process
-        self._processes[process.pid] = process
-        self._group(GroupNote(id=process.pid, alive=True))
+        group = transport.get_pid()
+        delivery.handle = group
+        self._groups.add(group)
+        self._group(GroupNote(id=group, alive=True))
         if delivery.stop_reason is not None:
-            self._signal(process, signal.SIGTERM)
+            self._signal(group, signal.SIGTERM)
+        output = bytearray()
+        talk = asyncio.gather(
+            _feed(program.stdin, bytes(delivery.grant.payload)),
+            _collect(program.stdout, delivery, output),
+            _collect(program.stderr, delivery, None),
+        )
         try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            output = bytearray()
-            await asyncio.gather(
-                _feed(process.stdin, bytes(delivery.grant.payload)),
-                _collect(process.stdout, delivery, output),
-                _collect(process.stderr, delivery, None),
-            )
-            status = await process.wait()
+            status = await program.status
+            self._end_group(group)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PIPE_SECONDS):
+                    await talk
         finally:
-            self._end_group(process)
+            self._end_group(group)
+            talk.cancel()
+            transport.close()
         return _ending(delivery, status, output)
 
-    def _end_group(self, process: asyncio.subprocess.Process) -> None:
+    def _end_group(self, group: int) -> None:
         """Whatever the program left running goes with it."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        self._processes.pop(process.pid, None)
-        self._group(GroupNote(id=process.pid, alive=False))
+        if group not in self._groups:
+            return
+        self._signal(group, signal.SIGKILL)
+        self._groups.discard(group)
+        self._group(GroupNote(id=group, alive=False))
+
+
+class _Program(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells when the program itself has ended. `Process.wait` waits for its pipes too, and those a child of the
+    program may hold open for ever."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=_READ_BYTES, loop=loop)
+        self.status: asyncio.Future[int] = loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._program = cast("asyncio.SubprocessTransport", transport)
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        status = self._program.get_returncode()
+        if not self.status.done() and status is not None:
+            self.status.set_result(status)
 
 
 async def _feed(stdin: asyncio.StreamWriter | None, payload: bytes) -> None:
@@ -114,7 +145,8 @@ async def _feed(stdin: asyncio.StreamWriter | None, payload: bytes) -> None:
     stdin.close()
 
 
-async def _collect(stream: asyncio.StreamReader, delivery: Delivery, kept: bytearray | None) -> None:
+async def _collect(stream: asyncio.StreamReader | None, delivery: Delivery, kept: bytearray | None) -> None:
+    assert stream is not None
     while data := await stream.read(_READ_BYTES):
         delivery.log(data.decode("utf-8", "replace"))
         if kept is not None and len(kept) <= MAX_RESULT_BYTES:
