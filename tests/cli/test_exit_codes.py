@@ -38,6 +38,8 @@ def test_1_job_failed(run: Any) -> None:
         (("submit",), "Missing argument 'TASK'"),
         (("submit", "add", "nonsense"), "'nonsense' is not KEY=VALUE"),
         (("submit", "add", "--json", "{"), "--json is not JSON"),
+        (("submit", "add", "--json", "[" * 9_000), "--json is nested too deep"),
+        (("submit", "add", "value=" + "[" * 9_000), "a value is nested too deep"),
         (("submit", "add", "--json", "[1]"), "--json must be an object"),
         (("submit", "no/task"), "task: expected"),
         (("submit", "add", "--start-after", "tomorrow"), "neither a duration like 5m nor a time"),

@@ -28,11 +28,15 @@ def _value(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
         return text
+    except RecursionError as error:
+        raise click.UsageError("a value is nested too deep") from error
 
 
 def _object(text: str) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(text)
+    except RecursionError as error:
+        raise click.UsageError("--json is nested too deep") from error
     except (msgspec.DecodeError, UnicodeError) as error:
         raise click.UsageError(f"--json is not JSON: {error}") from error
     if not isinstance(value, dict):
