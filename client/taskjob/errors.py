@@ -8,8 +8,7 @@
     ├── ForbiddenError               a valid token without the right
     ├── NotFoundError                missing, or not yours: the two look the same
     ├── ConflictError                the state of the thing forbids it
-    │   ├── IdempotencyConflictError one key, two documents
-    │   └── StaleLeaseError          the lease is no longer (or never was) the caller's
+    │   └── IdempotencyConflictError one key, two documents
     ├── QuotaExceededError           a limit on accepted work is reached; retry later
     ├── UnavailableError             not applied; the same call may be sent again
     │   ├── OverloadedError          shed under load; see retry_after_seconds
@@ -104,11 +103,6 @@ class ConflictError(TaskJobError):
 class IdempotencyConflictError(ConflictError):
     code = "IdempotencyConflict"
     title = "The idempotency key was used with another document"
-
-
-class StaleLeaseError(ConflictError):
-    code = "StaleLease"
-    title = "The lease is no longer held"
 
 
 class QuotaExceededError(TaskJobError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -77,7 +76,7 @@ class AttemptOutcome(StrEnum):
 class Attempt(Record, frozen=True, kw_only=True):
     """One ended or current delivery. `number` counts deliveries within `run` from 1.
 
-    `outcome` is None while the lease is held. `log_ref` is the artifact prefix of its log.
+    `outcome` is None while the lease is held.
     """
 
     run: int
@@ -88,7 +87,6 @@ class Attempt(Record, frozen=True, kw_only=True):
     finished_at: Micros | None = None
     outcome: AttemptOutcome | None = None
     error: ErrorInfo | None = None
-    log_ref: str | None = None
 
 
 class Job(Record, frozen=True, kw_only=True):
@@ -143,8 +141,3 @@ class Job(Record, frozen=True, kw_only=True):
     finished_at: Micros | None = None
     expires_at: Micros | None = None
     cancel_requested_at: Micros | None = None
-
-
-def decode_raw(raw: msgspec.Raw | None) -> Any:
-    """The JSON value behind a raw field, None for an absent one."""
-    return None if raw is None else msgspec.json.decode(raw)

@@ -65,7 +65,3 @@ class ArtifactStore(Protocol):
         """Delete all objects under each prefix. One verdict a prefix: False where some of it is still there, for a
         reason that the store logs; try that one again later."""
         ...
-
-    async def total_bytes(self, prefix: str) -> int:
-        """The sum of the sizes of all objects under the prefix."""
-        ...

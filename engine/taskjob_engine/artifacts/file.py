@@ -64,9 +64,6 @@ class FileArtifactStore:
     async def sweep(self, prefixes: Sequence[str]) -> list[bool]:
         return await self._run(self._sweep, [check_prefix(prefix) for prefix in prefixes])
 
-    async def total_bytes(self, prefix: str) -> int:
-        return sum(info.size for info in await self.list_prefix(prefix))
-
     async def _run(self, call: Callable[..., _T], *args: object) -> _T:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)

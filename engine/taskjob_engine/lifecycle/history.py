@@ -18,7 +18,7 @@ def current_attempt(job: JobState) -> Attempt:
     )
 
 
-def ended_attempt(job: JobState, ending: Ending, *, now: Micros, log_ref: str | None = None) -> Attempt:
+def ended_attempt(job: JobState, ending: Ending, *, now: Micros) -> Attempt:
     """The same delivery, ended. `job` is the LEASED record, before `transitions.end`."""
     return Attempt(
         run=job.run,
@@ -29,7 +29,6 @@ def ended_attempt(job: JobState, ending: Ending, *, now: Micros, log_ref: str | 
         finished_at=now,
         outcome=ending.outcome,
         error=ending.error,
-        log_ref=log_ref,
     )
 
 

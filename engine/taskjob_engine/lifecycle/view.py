@@ -19,7 +19,6 @@ class JobDetails(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     idempotency_key: str | None = None
     owner: Owner | None = None
-    trace_context: str | None = None
     progress: str | None = None
     checkpoint: bytes | None = None
     result: bytes | None = None

@@ -61,16 +61,15 @@ def details_of(item: Submission) -> JobDetails:
         labels=item.labels,
         idempotency_key=item.idempotency_key,
         owner=item.owner,
-        trace_context=item.trace_context,
     )
 
 
-def key_expires_at(job: JobState) -> Micros | None:
+def key_expires_at(finished_at: Micros | None, expires_at: Micros | None) -> Micros | None:
     """Until when the idempotency key of a job is kept: for ever while the job lives (None), then the longer of
     a day and the job's retention, counted from its finish. It outlives the job's pruning."""
-    if job.finished_at is None or job.expires_at is None:
+    if finished_at is None or expires_at is None:
         return None
-    return max(job.finished_at + KEY_KEPT_SECONDS * SECOND, job.expires_at)
+    return max(finished_at + KEY_KEPT_SECONDS * SECOND, expires_at)
 
 
 def _check_numbers(item: Submission) -> None:

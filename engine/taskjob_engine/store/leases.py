@@ -71,7 +71,6 @@ class Settlement(Value, frozen=True, kw_only=True):
     retryable: bool = True
     delay_seconds: float | None = None
     duration_seconds: float = 0.0
-    log_ref: str | None = None
 
 
 class SettleVerdict(StrEnum):

@@ -36,7 +36,6 @@ class Submission(Value, frozen=True, kw_only=True):
     ttl_seconds_after_finished: int | None = None
     ttl_seconds_after_failed: int | None = None
     owner: Owner | None = None
-    trace_context: str | None = None
 
 
 class Submitted(Value, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ async def test_a_cancelled_waiter_does_not_cancel_the_flush(store):
 
 async def test_a_bad_call_fails_alone(store):
     """A value that slips past every check breaks the statement it is bound to, in the middle of a shared flush."""
-    bad = job(concurrency_key=None, trace_context=object())
+    bad = job(concurrency_key=None, name=object())
     calls = [store.submit([job()], create_queues=True) for _ in range(5)]
     outcomes = await asyncio.gather(*calls, store.submit([bad], create_queues=True), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes[:5]] == [list] * 5

@@ -21,13 +21,12 @@ def end_delivery(
     *,
     now: Micros,
     jitter: float,
-    log_ref: str | None = None,
     result: bytes | None = None,
     result_ref: str | None = None,
 ) -> None:
     """`row` is LEASED and the caller may speak for its lease."""
     job = row.job
-    row.attempts.append(ended_attempt(job, ending, now=now, log_ref=log_ref))
+    row.attempts.append(ended_attempt(job, ending, now=now))
     row.past[job.lease_id or ""] = PastDelivery(
         session=job.session or "",
         outcome=ending.outcome,

@@ -40,7 +40,6 @@ def settle(db: Tables, item: Settlement, *, now: Micros, jitter: float) -> Settl
         ending,
         now=now,
         jitter=jitter,
-        log_ref=item.log_ref,
         result=item.result,
         result_ref=item.result_ref,
     )

@@ -192,7 +192,7 @@ class Tables:
         key = self.keys.get(name)
         if key is None or key.job != row.job.id:
             return
-        key.expires_at = key_expires_at(row.job)
+        key.expires_at = key_expires_at(row.job.finished_at, row.job.expires_at)
         if key.expires_at is None:
             self.key_retention.drop(name)
         else:

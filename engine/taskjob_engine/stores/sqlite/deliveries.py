@@ -22,13 +22,12 @@ def end_delivery(
     loaded: Loaded,
     ending: Ending,
     *,
-    log_ref: str | None = None,
     result: bytes | None = None,
     result_ref: str | None = None,
 ) -> JobState:
     """The job is LEASED and the caller may speak for its lease. Returns the record as stored."""
     job = loaded.job
-    attempt = ended_attempt(job, ending, now=tx.now, log_ref=log_ref)
+    attempt = ended_attempt(job, ending, now=tx.now)
     tx.record_attempt(
         (
             loaded.pk,
@@ -42,7 +41,6 @@ def end_delivery(
             attempt.finished_at,
             ending.outcome.value,
             write_error(attempt.error),
-            log_ref,
         )
     )
     if ending.outcome is AttemptOutcome.RELEASED:

@@ -26,7 +26,7 @@ from taskjob_engine.stores.sqlite.rows import (
 
 _SELECT = f"""
 SELECT json_array({COLUMNS}), queue.namespace, queue.name, task.name,
-    COALESCE(job.payload, (SELECT body FROM payload WHERE job_pk = job.pk)), job.name, job.labels, job.trace_context,
+    COALESCE(job.payload, (SELECT body FROM payload WHERE job_pk = job.pk)), job.name, job.labels,
     job.progress, (SELECT body FROM checkpoint WHERE job_pk = job.pk), (SELECT body FROM result WHERE job_pk = job.pk),
     job.result_ref
 FROM job CROSS JOIN queue ON queue.id = job.queue_id CROSS JOIN task ON task.id = job.task_id
@@ -39,7 +39,7 @@ SELECT COUNT(*) FROM (
 """
 
 _ATTEMPTS = """
-SELECT run, number, worker, leased_at, started_at, finished_at, outcome, error, log_ref
+SELECT run, number, worker, leased_at, started_at, finished_at, outcome, error
 FROM attempt WHERE job_pk = ? ORDER BY run, number
 """
 
@@ -105,9 +105,8 @@ def attempts(connection: sqlite3.Connection, ref: JobRef) -> list[Attempt]:
             finished_at=finished_at,
             outcome=AttemptOutcome(outcome),
             error=read_error(error),
-            log_ref=log_ref,
         )
-        for run, number, worker, leased_at, started_at, finished_at, outcome, error, log_ref in connection.execute(
+        for run, number, worker, leased_at, started_at, finished_at, outcome, error in connection.execute(
             _ATTEMPTS, (row.pk,)
         ).fetchall()
     ]
@@ -149,14 +148,13 @@ def _state(row: StoredRow, found: tuple[Any, ...]) -> JobState:
 
 def _view(found: tuple[Any, ...]) -> Job:
     row = _row.decode(found[0])
-    payload, name, labels, trace, progress, checkpoint, result, result_ref = found[4:]
+    payload, name, labels, progress, checkpoint, result, result_ref = found[4:]
     details = JobDetails(
         payload=payload.encode() if isinstance(payload, str) else payload,
         name=name,
         labels=read_labels(labels),
         idempotency_key=row.idempotency_key,
         owner=read_owner(row.owner),
-        trace_context=trace,
         progress=progress,
         checkpoint=checkpoint,
         result=result,

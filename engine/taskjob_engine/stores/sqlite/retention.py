@@ -68,7 +68,12 @@ def _keep_keys(tx: Transaction, jobs: Sequence[Loaded]) -> None:
     tx.connection.executemany(
         "UPDATE idempotency_key SET expires_at = ? WHERE namespace = ? AND key = ? AND job_id = ?",
         [
-            (key_expires_at(loaded.job), loaded.job.namespace, loaded.idempotency_key, loaded.job.id)
+            (
+                key_expires_at(loaded.job.finished_at, loaded.job.expires_at),
+                loaded.job.namespace,
+                loaded.idempotency_key,
+                loaded.job.id,
+            )
             for loaded in jobs
             if loaded.idempotency_key is not None
         ],

@@ -32,12 +32,12 @@ SELECT json_group_array(json_array(
 FROM json_each(?) AS wanted CROSS JOIN job ON job.id = wanted.value
 """
 
-# Of each row of values: pk, began_at, log_ref. ?1 is now.
+# Of each row of values: pk, began_at. ?1 is now.
 _RECORD = """
 INSERT INTO attempt (
-    job_pk, run, number, lease_id, session, worker, leased_at, started_at, finished_at, outcome, log_ref
+    job_pk, run, number, lease_id, session, worker, leased_at, started_at, finished_at, outcome
 )
-SELECT pk, run, deliveries, lease_id, session, worker, leased_at, v.column2, ?1, 'completed', v.column3
+SELECT pk, run, deliveries, lease_id, session, worker, leased_at, v.column2, ?1, 'completed'
 FROM ({rows}) AS v CROSS JOIN job ON job.pk = v.column1
 """
 _COMPLETE = """
@@ -120,7 +120,7 @@ def _complete(tx: Transaction, completions: list[_Completion]) -> None:
         began = fact.started_at
         if began is None:
             began = max(tx.now - micros(item.duration_seconds), fact.leased_at or tx.now)
-        rows.append((fact.pk, began, item.log_ref))
+        rows.append((fact.pk, began))
         ended[fact.queue_id, fact.task_id] += 1
         if item.result is not None:
             results.append((fact.pk, item.result))
@@ -187,7 +187,7 @@ def _settle(tx: Transaction, loaded: Loaded | None, item: Settlement, session: S
         delay_seconds=item.delay_seconds,
         duration_seconds=item.duration_seconds,
     )
-    job = end_delivery(tx, loaded, ending, log_ref=item.log_ref, result=item.result, result_ref=item.result_ref)
+    job = end_delivery(tx, loaded, ending, result=item.result, result_ref=item.result_ref)
     return Settled(
         verdict=SettleVerdict.ACCEPTED,
         phase=phase_of(job.state, job.reason, job.started_at),

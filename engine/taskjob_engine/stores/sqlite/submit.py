@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from taskjob.errors import InvalidError
-from taskjob.model import JobDefaults, Micros
+from taskjob.model import JobDefaults
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.state import JobState, phase_of
-from taskjob_engine.policies.resolve import KEY_KEPT_SECONDS, resolve
+from taskjob_engine.policies.resolve import key_expires_at, resolve
 from taskjob_engine.store import Submission, Submitted
 from taskjob_engine.stores.sqlite import permits
 from taskjob_engine.stores.sqlite.bodies import INLINE_PAYLOAD_BYTES
@@ -50,7 +50,6 @@ _OWN = (
     "idempotency_key",
     "concurrency_key",
     "owner",
-    "trace_context",
 )
 
 _KEYS = """
@@ -104,7 +103,7 @@ def _accept(tx: Transaction, item: Submission, fresh: _Fresh, *, create_queues: 
 
 def _check_text(item: Submission) -> None:
     """Text that is no Unicode (a lone surrogate) cannot be stored: `UnicodeEncodeError`."""
-    msgspec.json.encode((item.name, item.labels, item.concurrency_key, item.owner, item.trace_context))
+    msgspec.json.encode((item.name, item.labels, item.concurrency_key, item.owner))
 
 
 class _Known:
@@ -150,7 +149,7 @@ class _Known:
         for namespace, key, job, digest, expires_at, finished_at, retention_at in decode(
             tx.select(_KEYS, (json_text(wanted),))[0][0]
         ):
-            until = expires_at if expires_at is not None else key_until(finished_at, retention_at)
+            until = expires_at if expires_at is not None else key_expires_at(finished_at, retention_at)
             if until is not None and until <= tx.now:
                 expired.append((namespace, key))
             else:
@@ -244,7 +243,6 @@ class _Fresh:
                 item.idempotency_key,
                 item.concurrency_key,
                 owner,
-                item.trace_context,
             )
         )
         if not inline:
@@ -283,10 +281,3 @@ class _Fresh:
         if not transitions.holds_permit(job) or permits.take(self._tx, shape.entry.id, job, pk):
             return shape
         return self._limited.setdefault(shape, shape.limited())
-
-
-def key_until(finished_at: Micros | None, retention_at: Micros | None) -> Micros | None:
-    """`resolve.key_expires_at` for a job of which only these are known."""
-    if finished_at is None or retention_at is None:
-        return None
-    return max(finished_at + KEY_KEPT_SECONDS * 1_000_000, retention_at)

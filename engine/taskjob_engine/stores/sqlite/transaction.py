@@ -31,7 +31,6 @@ ATTEMPT_COLUMNS = (
     "finished_at",
     "outcome",
     "error",
-    "log_ref",
 )
 
 _MARK_DIRTY = """

@@ -44,7 +44,6 @@ CREATE TABLE job (
     idempotency_key TEXT,
     concurrency_key TEXT,
     owner TEXT,
-    trace_context TEXT,
     priority INTEGER NOT NULL,
     timeout_seconds INTEGER NOT NULL,
     active_deadline_seconds INTEGER,
@@ -117,7 +116,6 @@ CREATE TABLE attempt (
     finished_at INTEGER NOT NULL,
     outcome TEXT NOT NULL,
     error TEXT,
-    log_ref TEXT,
     PRIMARY KEY (job_pk, run, number)
 ) WITHOUT ROWID;
 
