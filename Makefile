@@ -68,7 +68,10 @@ bench: setup ## Measure, each figure beside its floor and two peers
 
 .PHONY: chaos
 chaos: setup ## Kill, cut and power off for minutes, and judge from outside (ARGS="--seconds 60 --seed 7")
-	@$(BIN)/python tests/chaos/run.py $(ARGS)
+	@status=0; \
+	$(BIN)/python tests/chaos/run.py $(ARGS) || status=1; \
+	$(BIN)/python tests/integration/sqlite/power_cuts.py --cuts 100 || status=1; \
+	exit $$status
 
 .PHONY: mutants
 mutants: setup ## Break each comparison of a fencing token, one at a time; a test must notice

@@ -36,7 +36,7 @@ SQL = re.compile(
     r"\s*(?P<operator>=|<>|!=|<=|>=|<|>|IS NOT|IS)\s*(?P<right>\?\d*|:\w+|\w+\.\w+)"
 )
 STORE_TESTS = ["tests/conformance"]
-GATEWAY_TESTS = ["tests/gateway", "tests/unit/wire"]
+GATEWAY_TESTS = ["tests/gateway"]
 WORKER_TESTS = ["tests/unit/sdk", "tests/worker", "tests/gateway"]
 TARGETS: dict[str, list[str]] = {
     "engine/taskjob_engine/lifecycle": ["tests/unit/engine", *STORE_TESTS],
@@ -72,12 +72,14 @@ def files(target: str) -> list[Path]:
 
 def mutants() -> Iterator[Mutant]:
     for target, tests in TARGETS.items():
-        existing = tuple(test for test in tests if (ROOT / test).exists())
+        missing = [place for place in (target, *tests) if not (ROOT / place).exists()]
+        if missing:
+            raise SystemExit(f"hack/mutants.py names what does not exist: {', '.join(missing)}")
         for path in files(target):
             text = path.read_text()
-            yield from _in_sql(path, text, existing)
+            yield from _in_sql(path, text, tuple(tests))
             if path.suffix == ".py":
-                yield from _in_python(path, text, existing)
+                yield from _in_python(path, text, tuple(tests))
 
 
 def _in_python(path: Path, text: str, tests: tuple[str, ...]) -> Iterator[Mutant]:

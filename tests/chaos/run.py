@@ -1,6 +1,6 @@
 """`make chaos`: load, faults and a judge from outside. Prints seed, seconds, jobs, kills; exits 1 unless all is clean.
 
-python tests/chaos/run.py [--seed N] [--seconds 60] [--api-kills 20] [--worker-kills 20] [--cuts 100]
+python tests/chaos/run.py [--seed N] [--seconds 60] [--rate 25] [--api-kills 20] [--worker-kills 20]
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
     environment = {
         "CHAOS_JOURNAL": str(journals),
         "TASKJOB_SESSION_TTL_SECONDS": str(SESSION_TTL_SECONDS),
-        "TASKJOB_METRICS_PORT": "0",
     }
     api = Member(
         "api",
@@ -62,7 +61,7 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
     workers = [
         Member(
             f"worker-{number}",
-            ["worker", str(TASKS), "--gateway", door, "--name", "{name}", "--concurrency", "8"],
+            ["worker", str(TASKS), "--gateway", door, "--name", "{name}", "--concurrency", "8", "--metrics-port", "0"],
             environment,
             folder / f"worker-{number}.log",
         )

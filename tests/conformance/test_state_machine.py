@@ -16,6 +16,8 @@ MOST_ROUNDS = 12
 STEPS_PER_EXAMPLE = 40
 LEAST_STEPS = 2_000
 LEAST_STEPS_OF_A_RULE = 30
+pytestmark = pytest.mark.uncovered
+
 MARKED = [pytest.param(store, marks=getattr(pytest.mark, store)) for store in STORES]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from taskjob.client import Client
 
 TASKS = Path(__file__).with_name("live_tasks.py")
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 
 
 def eventually(reached: Callable[[], Any], what: str = "", seconds: float = WAIT_SECONDS) -> Any:

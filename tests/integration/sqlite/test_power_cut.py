@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,12 +19,10 @@ CUTS = 10
 needs_shim = pytest.mark.skipif(
     sys.platform != "linux" or power_cuts.compiler() is None, reason="needs Linux and a C compiler (cc) for the shim"
 )
-if os.environ.get("CI") == "true":
-    needs_shim = pytest.mark.slow
 
 
 @needs_shim
-@pytest.mark.slow
+@pytest.mark.uncovered
 def test_g1_power_cuts_lose_nothing_acknowledged(tmp_path):
     verdict = power_cuts.cut_repeatedly(tmp_path, cuts=CUTS, seed=20261123, durability="durable")
     assert (verdict.cuts, verdict.lost) == (CUTS, 0)
@@ -34,7 +31,7 @@ def test_g1_power_cuts_lose_nothing_acknowledged(tmp_path):
 
 
 @needs_shim
-@pytest.mark.slow
+@pytest.mark.uncovered
 def test_g1_a_weaker_setting_does_lose_so_the_test_above_can_fail(tmp_path):
     verdict = power_cuts.cut_repeatedly(tmp_path, cuts=CUTS, seed=20261123, durability="relaxed")
     assert verdict.lost > 0
