@@ -50,13 +50,13 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
     """The whole body. Raises `TooLargeError` as soon as it is known to be above `limit`, `InvalidError` where the
     peer takes longer than `seconds`."""
     _check_declared_length(scope, limit)
-    message = await _next(receive)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return _checked(body, limit)
-    chunks, size = [body], len(body)
     try:
         async with asyncio.timeout(seconds):
+            message = await _next(receive)
+            body: bytes = message.get("body", b"")
+            if not message.get("more_body", False):
+                return _checked(body, limit)
+            chunks, size = [body], len(body)
             while message.get("more_body", False):
                 message = await _next(receive)
                 chunks.append(message.get("body", b""))
