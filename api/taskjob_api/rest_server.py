@@ -1,7 +1,7 @@
 """uvicorn as a part among parts: it listens on a socket given to it, leaves signals alone, and trusts no peer's pace.
 
-uvicorn itself waits for ever for a request's head; here a connection that does not finish one in time, or whose
-head is too large, is closed.
+uvicorn itself waits for ever for a request's head, and for the rest of a body whose request is answered; here a
+connection that does not finish either in time, or whose head is too large, is closed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from taskjob.errors import InvalidError
 from taskjob_api.http import AsgiApp
 from taskjob_api.settings import ApiSettings
 
 HEAD_SECONDS = 10.0
+UNREAD_BODY_SECONDS = 10.0
+"""For the rest of a body whose request was answered before it was whole; the answer may still be on its way."""
+KEEP_ALIVE_SECONDS = 75
 MAX_HEAD_BYTES = 64 * 1024
 MAX_CONNECTIONS = 8192
 
@@ -29,9 +32,10 @@ class HeadTooLargeError(Exception):
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One HTTP/1.1 connection with bounds on its request heads."""
+    """One HTTP/1.1 connection that never waits without an end for its peer: a timer runs when no call is under way."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -43,7 +47,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_arrived()
+        self._body_arrived()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._keep_a_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -63,6 +72,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_arrived()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._body_arrived()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and not self.transport.is_closing():
+            self._unread_timer = self.loop.call_later(UNREAD_BODY_SECONDS, self.transport.abort)
+
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -75,6 +93,21 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _body_arrived(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    def _keep_a_timer(self) -> None:
+        """The keep-alive timer of uvicorn is dropped at any byte, also at one that begins no request."""
+        timers = (self._head_timer, self._unread_timer, self.timeout_keep_alive_task)
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        idle = cycle is not None and cycle.response_complete and not self.transport.is_closing()
+        if idle and not any(timers):
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
 
 class RestServer(uvicorn.Server):
@@ -90,7 +123,7 @@ class RestServer(uvicorn.Server):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=75,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
             ssl_certfile=settings.tls_certificate,
             ssl_keyfile=settings.tls_key,
