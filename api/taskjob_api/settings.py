@@ -21,7 +21,10 @@ MAX_WAIT_SECONDS = 60
 """Longest `?wait=` of a long poll."""
 
 _OF_OTHERS = frozenset(
-    {"SERVER", "TOKEN", "TOKEN_FILE", "NAMESPACE", "CONFIG", "GATEWAY", "WORKER_METRICS_PORT", "LOG_LEVEL"}
+    {
+        *("SERVER", "TOKEN", "TOKEN_FILE", "NAMESPACE", "CONFIG", "GATEWAY", "LOG_LEVEL"),
+        *("WORKER_METRICS_HOST", "WORKER_METRICS_PORT", "WORKER_GRACE_SECONDS"),
+    }
 )
 
 

@@ -77,17 +77,23 @@ def load(spec: str) -> None:
         raise
     except ModuleNotFoundError as error:
         if error.name is None or not (spec == error.name or spec.startswith(f"{error.name}.")):
-            raise CannotLoadTasksError(f"{spec} imports {error.name}, which is not installed") from error
+            raise CannotLoadTasksError(
+                f"{spec} imports {error.name}, which is not installed",
+                hint=f"install it where the worker runs ({sys.prefix})",
+            ) from error
         raise CannotLoadTasksError(
             f"no module {spec!r}", hint="name an importable module or a file: taskjob worker ./tasks.py"
         ) from error
-    except Exception as error:
-        raise CannotLoadTasksError(f"{spec} failed while it was imported: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise CannotLoadTasksError(
+            f"{spec} failed while it was imported: {type(error).__name__}: {error}",
+            hint="mend it, then start the worker again",
+        ) from error
 
 
 def _load_file(path: Path) -> None:
     if not path.is_file():
-        raise CannotLoadTasksError(f"no file {str(path)!r}")
+        raise CannotLoadTasksError(f"no file {str(path)!r}", hint="name a file or a module: taskjob worker ./tasks.py")
     name = path.stem
     resolved = path.resolve()
     known = sys.modules.get(name)

@@ -1,5 +1,6 @@
 """The worker as a process: what it imports, weighs, tells, and refuses at start."""
 
+import contextlib
 import re
 import socket
 import urllib.error
@@ -109,20 +110,81 @@ def test_tasks_that_cannot_be_used_are_refused_in_words(tmp_path, worker_class, 
     worker = worker_class(tmp_path, "tcp://127.0.0.1:1", module=module)
 
     try:
-        assert worker.wait() == 78
+        assert worker.wait() == 2
+        assert worker.log.startswith("error: ")
         assert text in worker.log
-        assert "Traceback" not in worker.log.split("the cause", maxsplit=1)[0]
+        assert worker.log.splitlines()[-1].startswith("next: ")
     finally:
         worker.stop()
 
 
-def test_a_taken_metrics_port_is_said(tmp_path, worker_class, api):
+def test_a_module_that_fails_shows_its_own_frames_and_no_others(tmp_path, worker_class):
+    module = tmp_path / "odd_tasks.py"
+    module.write_text("def inner():\n    return {}['missing']\n\ninner()\n")
+    worker = worker_class(tmp_path, "tcp://127.0.0.1:1", module=module)
+
+    try:
+        assert worker.wait() == 2
+        assert re.findall(r'File "(.*)", line (\d+)', worker.log) == [(str(module), "4"), (str(module), "2")]
+        assert "KeyError: 'missing'" in worker.log
+    finally:
+        worker.stop()
+
+
+def test_a_missing_file_is_a_fault_of_the_command_line(tmp_path, worker_class):
+    worker = worker_class(tmp_path, "tcp://127.0.0.1:1", module=tmp_path / "nowhere.py")
+
+    try:
+        assert worker.wait() == 2
+        assert re.fullmatch(r"error: no file '.*nowhere.py'\nnext: name a file .*\n", worker.log)
+    finally:
+        worker.stop()
+
+
+def test_a_failed_attempt_is_one_line_of_the_workers_log(api, start_worker, queue, eventually):
+    worker = start_worker(api.gateway, queues=(queue,))
+    job = api.submit("fail", {"message": "no\nluck"}, queue=queue, retry={"maxAttempts": 2})
+    api.reaches(job, "dead_letter")
+
+    def lines() -> list[str]:
+        return re.findall(rf"WARNING taskjob.worker: job {job}: (.*)", worker.log)
+
+    eventually(lambda: len(lines()) == 2, worker.log)
+    assert lines() == [
+        "fail failed on attempt 1/2: ValueError: no luck",
+        "fail failed on attempt 2/2: ValueError: no luck; that was the last attempt",
+    ]
+
+
+def test_a_server_that_stops_in_peace_is_no_broken_connection(start_api, start_worker, eventually):
+    api = start_api()
+    worker = start_worker(api.gateway)
+
+    api.process.terminate()
+    api.process.wait(20)
+
+    eventually(lambda: "asks to connect again later" in worker.log, worker.log)
+    assert "closed the connection" not in worker.log
+
+
+def test_a_second_worker_on_a_machine_goes_on_without_metrics(api, start_worker, queue):
+    with contextlib.closing(socket.socket()) as taken:
+        with contextlib.suppress(OSError):  # taken by somebody else is as good
+            taken.bind(("127.0.0.1", 9091))
+            taken.listen()
+        worker = start_worker(api.gateway, queues=(queue,), metrics_port=None)
+
+        assert "no /metrics and /healthz: 127.0.0.1:9091 is taken" in worker.log
+        assert api.client.wait(api.submit("echo", {"value": 1}, queue=queue)).result == 1
+
+
+def test_a_taken_metrics_port_that_was_chosen_is_refused(tmp_path, worker_class, api):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         worker = worker_class(tmp_path, api.gateway, metrics_port=taken.getsockname()[1])
         try:
-            assert worker.wait() == 78
+            assert worker.wait() == 2
             assert "--metrics-port" in worker.log
         finally:
             worker.stop()

@@ -20,21 +20,31 @@ def run(settings: WorkerSettings) -> int:
     other threads: it forks."""
     from taskjob_worker.guardian import Guardian  # noqa: PLC0415 - see above
 
+    _forget_token()
     return Guardian(settings.validated()).run()
 
 
 def launch(settings: WorkerSettings) -> NoReturn:
     """As `run`, in place of the current process and in a fresh interpreter, so that nothing a command line tool
-    imported weighs on the worker. The settings travel through a pipe: a token is never in argv."""
+    imported weighs on the worker. The settings travel in a file without a name: a token is never in argv."""
+    import tempfile  # noqa: PLC0415 - see above
+
     import msgspec  # noqa: PLC0415 - see above
 
-    read, write = os.pipe()
-    os.set_inheritable(read, True)  # noqa: FBT003
-    os.write(write, msgspec.json.encode(settings.validated()))
-    os.close(write)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "taskjob_worker", str(read)])  # noqa: S606
+    with tempfile.TemporaryFile() as file:
+        file.write(msgspec.json.encode(settings.validated()))
+        file.flush()
+        file.seek(0)
+        os.set_inheritable(file.fileno(), True)  # noqa: FBT003
+        _forget_token()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execv(sys.executable, [sys.executable, "-m", "taskjob_worker", str(file.fileno())])  # noqa: S606
+
+
+def _forget_token() -> None:
+    """The settings carry it; tasks and what they start would inherit it from here."""
+    os.environ.pop("TASKJOB_TOKEN", None)
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""Where `launch` goes: read the settings from the inherited pipe and run. People use `taskjob worker MODULE`."""
+"""Where `launch` goes: read the settings from the inherited file and run. People use `taskjob worker MODULE`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or not arguments[0].isdigit():
         print("use: taskjob worker MODULE", file=sys.stderr)  # noqa: T201
         return 2
-    with os.fdopen(int(arguments[0]), "rb") as pipe:
-        settings = msgspec.json.decode(pipe.read(), type=WorkerSettings)
+    with os.fdopen(int(arguments[0]), "rb") as file:
+        settings = msgspec.json.decode(file.read(), type=WorkerSettings)
     return run(settings)
 
 

@@ -32,7 +32,8 @@ QUIET_SECONDS = 60.0
 """A worker that lived so long was healthy: its crash restarts the back-off."""
 
 EXIT_RECYCLE = 75
-FINAL_STATUSES = (0, 77, 78)
+FINAL_STATUSES = {0: 0, 77: 5, 78: 2}
+"""How a worker process ends for good, and what the shell sees of it: the exit codes of `taskjob`."""
 
 
 class Guardian:
@@ -63,7 +64,9 @@ class Guardian:
         while True:
             began = time.monotonic()
             status = _Ward(self, self._settings, self._board).run()
-            if status in FINAL_STATUSES or self._signals:
+            if status in FINAL_STATUSES:
+                return FINAL_STATUSES[status]
+            if self._signals:
                 return status if status >= 0 else 128 - status
             if status == EXIT_RECYCLE:
                 continue

@@ -10,6 +10,9 @@ from collections import deque
 
 from taskjob_worker.delivery import Delivery
 
+MOST_AHEAD = 1000
+"""Jobs held beyond those that run, at most."""
+
 HAND_BACK_SECONDS = 1.0
 HORIZON_SECONDS = 0.25
 """Prefetch so much as the slots finish within it."""
@@ -22,12 +25,11 @@ COOL_SECONDS = 30.0
 
 
 class Intake:
-    def __init__(self, *, concurrency: int, prefetch: int) -> None:
+    def __init__(self, *, concurrency: int) -> None:
         self.waiting: deque[Delivery] = deque()
         """Granted and not started, oldest first."""
         self.open = True
         self._concurrency = concurrency
-        self._prefetch = prefetch
         self._mean_seconds = SHORT_SECONDS
         self._cool_until = float("-inf")
 
@@ -53,4 +55,4 @@ class Intake:
     def _ahead(self, now: float) -> int:
         if self._mean_seconds >= SHORT_SECONDS or now < self._cool_until:
             return 0
-        return min(self._prefetch, int(self._concurrency * HORIZON_SECONDS / max(self._mean_seconds, 1e-6)))
+        return min(MOST_AHEAD, int(self._concurrency * HORIZON_SECONDS / max(self._mean_seconds, 1e-6)))

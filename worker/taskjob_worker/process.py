@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import signal
 import socket
 import sys
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import taskjob
 from taskjob.decorator import Task
 from taskjob.errors import TaskJobError
 from taskjob.registry import load, registry
@@ -43,9 +46,7 @@ def work(settings: WorkerSettings, guardian: socket.socket, board: Board, parent
         )
         return asyncio.run(_main(settings, identity, tasks, guardian, board))
     except TaskJobError as error:
-        print(f"taskjob worker: {error.detail}", *([error.hint] if error.hint else []), sep="\n  ", file=sys.stderr)  # noqa: T201
-        if error.__cause__ is not None:
-            logging.getLogger("taskjob.worker").info("the cause", exc_info=error.__cause__)
+        sys.stderr.write(f"error: {error.detail}\n{user_frames(error.__cause__)}next: {error.hint or _ADVICE}\n")
         return EXIT_CONFIG
     finally:
         logging.shutdown()
@@ -84,6 +85,24 @@ def _load(settings: WorkerSettings) -> dict[str, Task[..., Any] | None]:
             f"no tasks in {', '.join(settings.modules)}", hint="decorate a function: from taskjob import task; @task"
         )
     return tasks
+
+
+def user_frames(fault: BaseException | None) -> str:
+    """The traceback of a module that failed while it was imported, from its own first line on; empty where no line
+    of it ran."""
+    if fault is None:
+        return ""
+    told = traceback.TracebackException.from_exception(fault)
+    told.stack = traceback.StackSummary.from_list(
+        [frame for frame in told.stack if not frame.filename.startswith(_FOREIGN_TO_USERS)]
+    )
+    if told.stack:
+        return "".join(told.format())
+    return "".join(told.format_exception_only()) if isinstance(fault, SyntaxError) else ""
+
+
+_FOREIGN_TO_USERS = ("<frozen ", *(f"{Path(str(of.__file__)).parent}{os.sep}" for of in (importlib, taskjob)))
+_ADVICE = "mend it, then start the worker again"
 
 
 def _configure_logging(level: str) -> None:

@@ -6,6 +6,7 @@ runs on the worker's loop; `tick` is called ten times a second while anything is
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,9 +19,12 @@ from taskjob.wire.messages import CancelOrder, Grant, LostLease, Settle
 from taskjob.wire.worker_session import Key, WorkerSession
 from taskjob_worker.delivery import Delivery
 from taskjob_worker.executors import Executor
+from taskjob_worker.failures import failure_line
 from taskjob_worker.intake import Intake
 from taskjob_worker.metrics import Metrics
 from taskjob_worker.outcome import INTERRUPTED, RELEASED, StopReason, stopped
+
+log = logging.getLogger("taskjob.worker")
 
 LOG_SECONDS = 2.0
 MAX_UNSENT_SETTLES = 20_000
@@ -97,9 +101,12 @@ class Runner:
         running = self.running
         announced: list[Delivery] = []
         while waiting and len(running) < self._concurrency:
+            now = time.monotonic()
+            if now >= self.session.deadline:
+                return  # this process was frozen: another worker may have these jobs, the next tick hands them back
             delivery = waiting.popleft()
             running[delivery.key] = delivery
-            delivery.started_at = now = time.monotonic()
+            delivery.started_at = now
             grant = delivery.grant
             self.session.start(grant.job, grant.lease, now)
             self._started(delivery)
@@ -168,6 +175,9 @@ class Runner:
             )
         )
         self._metrics.processed(delivery.grant.task, ending.outcome, seconds)
+        line = failure_line(delivery.grant, ending)
+        if line is not None:
+            log.warning(line)
 
     # ---- watching
 

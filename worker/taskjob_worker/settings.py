@@ -11,6 +11,7 @@ import msgspec
 
 from taskjob.errors import InvalidError
 
+DEFAULT_METRICS_PORT = 9091
 SCHEMES = {"tcp": 8081, "tls": 8081, "http": 8080, "https": 443}
 
 
@@ -43,7 +44,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """That of the token if left out."""
 
     token: str | None = None
-    """From `TASKJOB_TOKEN`; never a flag, for other users can read command lines."""
+    """Never a flag: other users can read command lines."""
 
     token_file: str | None = None
     """Read again at each connection, so that a rotated token is used."""
@@ -52,10 +53,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Trust this authority instead of the system's, for tls:// and https://."""
 
     concurrency: int = 10
-    """Jobs that run at once, of all executors together."""
-
-    prefetch: int = 1000
-    """Most jobs held beyond those that run. Only short tasks get there: see `taskjob_worker.intake`."""
+    """Jobs that run at once, of all executors together. Where they are short, some more are held ready."""
 
     drain_seconds: float = 30.0
     """On SIGTERM, running jobs have so long to finish; the rest is handed back uncharged."""
@@ -63,14 +61,14 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     grace_seconds: float = 5.0
     """Between asking a task to stop and killing its process."""
 
-    metrics_port: int = 9091
-    """`/metrics` and `/healthz`; 0 switches them off."""
-
     metrics_host: str = "127.0.0.1"
-    """Address of `/metrics` and `/healthz`."""
+    """Address of `/metrics` and `/healthz`; `0.0.0.0` in a pod, for probes and Prometheus come from outside."""
+
+    metrics_port: int | None = None
+    """Port of both; 0 switches them off. Unless given 9091, and a second worker on the machine goes on without."""
 
     log_level: str = "INFO"
-    """From `TASKJOB_LOG_LEVEL`."""
+    """DEBUG, INFO, WARNING or ERROR."""
 
     def validated(self) -> WorkerSettings:
         """The same settings. Raises `InvalidError` with the name of the first wrong one as `field`."""
@@ -79,8 +77,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         target(self.gateway)
         if not 1 <= self.concurrency <= 1000:
             raise InvalidError("concurrency must be between 1 and 1000", field="/concurrency")
-        if not 0 <= self.prefetch <= 1000:
-            raise InvalidError("prefetch must be between 0 and 1000", field="/prefetch")
+        if not 0 <= self.grace_seconds <= 3600:
+            raise InvalidError("grace-seconds must be between 0 and 3600", field="/graceSeconds")
+        if not 0 <= self.drain_seconds <= 86_400:
+            raise InvalidError("drain-seconds must be between 0 and 86400", field="/drainSeconds")
         if not self.queues:
             raise InvalidError("a worker serves at least one queue", field="/queues")
         for task, command in self.commands.items():

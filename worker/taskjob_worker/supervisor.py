@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import random
@@ -35,7 +36,7 @@ from taskjob_worker.metrics import Metrics, serve
 from taskjob_worker.orders import GroupNote, SessionNote, send
 from taskjob_worker.outcome import StopReason
 from taskjob_worker.runner import Runner
-from taskjob_worker.settings import WorkerSettings
+from taskjob_worker.settings import DEFAULT_METRICS_PORT, WorkerSettings
 
 log = logging.getLogger("taskjob.worker")
 
@@ -67,7 +68,7 @@ class Supervisor:
         self._guardian = guardian
         self._board = board
         self._carrier: Carrier = _carrier(self, settings)
-        self._intake = Intake(concurrency=settings.concurrency, prefetch=settings.prefetch)
+        self._intake = Intake(concurrency=settings.concurrency)
         self._runner = Runner(
             self.session,
             self._intake,
@@ -95,6 +96,8 @@ class Supervisor:
         }
         self.metrics.gauges = self._gauges
         self._refusal: Refused | None = None
+        self._dismissed: str | None = None
+        """Why the server asked to be left, on this connection: it ends in peace."""
         self._retry_after = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._drain_orders = 0
@@ -127,12 +130,16 @@ class Supervisor:
         return EXIT_RECYCLE if self.recycle and not self._drain_orders else 0
 
     async def _serve_metrics(self) -> asyncio.Server | None:
-        host, port = self._settings.metrics_host, self._settings.metrics_port
-        if not port:
+        host, chosen = self._settings.metrics_host, self._settings.metrics_port
+        if chosen == 0:
             return None
+        port = chosen or DEFAULT_METRICS_PORT
         try:
             return await serve(self.metrics, self._unhealthy, host=host, port=port)
         except OSError as error:
+            if chosen is None and error.errno == errno.EADDRINUSE:
+                log.warning("no /metrics and /healthz: %s:%d is taken, name another --metrics-port", host, port)
+                return None
             raise TaskJobError(
                 f"cannot serve metrics on {host}:{port}: {error.strerror}",
                 hint="another port: --metrics-port; 0 is off",
@@ -162,6 +169,7 @@ class Supervisor:
                     log.warning("the server refused: %s: %s", event.failure.code, event.failure.detail)
                 case GoAway():
                     self._retry_after = event.after_seconds
+                    self._dismissed = event.reason
         if events and self.capacity() > self.session.owed:
             self._carrier.flush()
 
@@ -176,13 +184,13 @@ class Supervisor:
     async def _stay_connected(self) -> None:
         delay = FIRST_RETRY_SECONDS
         while not self._over:
-            self._refusal = None
+            self._refusal = self._dismissed = None
             try:
                 await self._carrier.run(self._settings.read_token())
             except OSError as error:
                 if self._over:
                     return
-                log.warning("no connection to %s: %s", self._settings.gateway, str(error) or type(error).__name__)
+                self._tell_broken(error)
             if self._refusal is not None and not self._refusal.again:
                 return
             delay = FIRST_RETRY_SECONDS if self.session.connected else min(delay * 2, LONGEST_RETRY_SECONDS)
@@ -190,6 +198,13 @@ class Supervisor:
             wait = max(self._retry_after, delay)
             self._retry_after = 0.0
             await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+
+    def _tell_broken(self, error: OSError) -> None:
+        gateway = self._settings.gateway
+        if self._dismissed is not None:
+            log.info("%s asks to connect again later (%s)", gateway, self._dismissed)
+        elif self._refusal is None:  # a refusal was told when it came
+            log.warning("no connection to %s: %s", gateway, str(error) or type(error).__name__)
 
     def _on_opened(self, opened: Opened) -> None:
         session = self.session

@@ -17,11 +17,11 @@ def delivery(at):
 
 
 def test_before_anything_is_known_only_the_slots_are_filled():
-    assert Intake(concurrency=10, prefetch=1000).capacity(running=4, now=0) == 6
+    assert Intake(concurrency=10).capacity(running=4, now=0) == 6
 
 
 def test_short_tasks_are_prefetched_up_to_the_limit():
-    intake = Intake(concurrency=10, prefetch=1000)
+    intake = Intake(concurrency=10)
     for _ in range(200):
         intake.finished(0.00001)
 
@@ -31,7 +31,7 @@ def test_short_tasks_are_prefetched_up_to_the_limit():
 
 
 def test_long_tasks_are_not_prefetched():
-    intake = Intake(concurrency=10, prefetch=1000)
+    intake = Intake(concurrency=10)
     for _ in range(200):
         intake.finished(5.0)
 
@@ -39,7 +39,7 @@ def test_long_tasks_are_not_prefetched():
 
 
 def test_what_waited_over_a_second_is_handed_back_and_nothing_more_is_prefetched_for_a_while():
-    intake = Intake(concurrency=1, prefetch=1000)
+    intake = Intake(concurrency=1)
     for _ in range(200):
         intake.finished(0.00001)
     intake.waiting.extend([delivery(0.0), delivery(0.5)])
@@ -51,7 +51,7 @@ def test_what_waited_over_a_second_is_handed_back_and_nothing_more_is_prefetched
 
 
 def test_a_closed_intake_asks_for_nothing():
-    intake = Intake(concurrency=10, prefetch=0)
+    intake = Intake(concurrency=10)
     intake.open = False
 
     assert intake.capacity(running=0, now=0) == 0
@@ -74,7 +74,7 @@ def test_a_crash_is_named_and_sigkill_is_not_called_out_of_memory(status, text):
         ({}, "/modules"),
         ({"modules": ("m",), "gateway": "ftp://x"}, "/gateway"),
         ({"modules": ("m",), "concurrency": 0}, "/concurrency"),
-        ({"modules": ("m",), "prefetch": -1}, "/prefetch"),
+        ({"modules": ("m",), "grace_seconds": -1}, "/graceSeconds"),
         ({"modules": ("m",), "queues": ()}, "/queues"),
         ({"commands": {"c": CommandSettings(argv=())}}, "/commands/c/argv"),
     ],

@@ -30,12 +30,27 @@ from taskjob.cli.durations import DURATION
 @click.option("--commands", "commands_file", metavar="FILE", help="TOML file of tasks that are programs.")
 @click.option("--drain-seconds", type=DURATION, default=30.0, show_default=True, help="Time to finish on SIGTERM.")
 @click.option(
+    "--grace-seconds",
+    type=DURATION,
+    envvar="TASKJOB_WORKER_GRACE_SECONDS",
+    default=5.0,
+    show_default=True,
+    help="Between asking a task to stop and killing its process.",
+)
+@click.option(
+    "--metrics-host",
+    metavar="ADDRESS",
+    envvar="TASKJOB_WORKER_METRICS_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address of /metrics and /healthz; 0.0.0.0 in a pod.",
+)
+@click.option(
     "--metrics-port",
     type=click.IntRange(0, 65_535),
     envvar="TASKJOB_WORKER_METRICS_PORT",
-    default=9091,
-    show_default=True,
-    help="/metrics and /healthz; 0: off.",
+    show_default="9091",
+    help="Port of both; 0: off.",
 )
 def command(*, modules: tuple[str, ...], commands_file: str | None, **options: Any) -> None:
     """Run a worker for the tasks of MODULE or FILE.
