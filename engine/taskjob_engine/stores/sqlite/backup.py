@@ -7,6 +7,7 @@ from pathlib import Path
 
 from taskjob.errors import InvalidError
 from taskjob_engine.stores.sqlite.connection import open_reader
+from taskjob_engine.stores.sqlite.filesystem import make_private
 
 
 def backup(path: Path, target: Path) -> None:
@@ -17,6 +18,8 @@ def backup(path: Path, target: Path) -> None:
         )
     part = target.with_name(target.name + ".part")
     part.unlink(missing_ok=True)
+    # VACUUM INTO accepts a file that is empty, and keeps its mode.
+    make_private(part)
     connection = open_reader(path)
     try:
         # The connection stays read-only by its mode; this pragma would forbid writing the copy as well.

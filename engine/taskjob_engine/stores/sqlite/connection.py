@@ -107,11 +107,7 @@ def refusal(path: Path, error: sqlite3.Error) -> StoreRefusedError:
     """The refusal that an error of SQLite at opening means."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
-        return StoreRefusedError(
-            f"{path} cannot be written: {error}",
-            reason="ReadOnly",
-            hint="give this user write access to the file and its folder, and check that the disk is not read-only",
-        )
+        return not_writable(path, str(error))
     if code == sqlite3.SQLITE_NOTADB:
         return StoreRefusedError(
             f"{path} is not a SQLite database", reason="NotADatabase", hint="name another file, or move this one away"
@@ -126,6 +122,14 @@ def refusal(path: Path, error: sqlite3.Error) -> StoreRefusedError:
         f"{path} is damaged: {error}",
         reason="Corrupt",
         hint="restore a backup; what is readable can be saved with `sqlite3 FILE .recover`",
+    )
+
+
+def not_writable(path: Path, why: str) -> StoreRefusedError:
+    return StoreRefusedError(
+        f"{path} cannot be written: {why}",
+        reason="ReadOnly",
+        hint="give this user write access to the file and its folder, and check that the disk is not read-only",
     )
 
 

@@ -1,11 +1,13 @@
-"""What kind of file system a path stands on. It judges nothing but "is it a network's"."""
+"""What kind of file system a path stands on, and who may read a file. It judges nothing but "is it a network's"."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 
+PRIVATE_FILE = 0o600
 _NETWORK_TYPES = frozenset(
     {
         "9p",
@@ -51,3 +53,15 @@ def type_of_mount(path: str, mounts: str) -> str:
 
 def is_network(filesystem: str) -> bool:
     return filesystem in _NETWORK_TYPES
+
+
+def make_private(path: Path) -> None:
+    """The file exists and, where it is this user's, is this user's alone. SQLite gives its -wal and -shm the mode
+    of their database. Raises `OSError`."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    try:
+        # Another user's file that may be written was shared on purpose, and only its owner may change that.
+        with contextlib.suppress(PermissionError):
+            os.fchmod(file, PRIVATE_FILE)
+    finally:
+        os.close(file)

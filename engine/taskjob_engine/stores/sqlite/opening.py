@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from taskjob.model import Micros
 from taskjob_engine.stores.sqlite import connection as connections
+from taskjob_engine.stores.sqlite.filesystem import make_private
 from taskjob_engine.stores.sqlite.migrations import migrate
 from taskjob_engine.stores.sqlite.ownership import Ownership
 
+PRIVATE_FOLDER = 0o700
 CHECKED_BYTES = 256 * 1024 * 1024
 """Files up to this are read through at opening (about a second); a larger one is found damaged when it is read."""
 
@@ -26,7 +28,7 @@ class Opened(NamedTuple):
 
 def open_database(path: Path, *, durability: str, incarnation: str, now: Micros) -> Opened:
     """Raises `StoreRefusedError`; then nothing is left open and the path is as it was, but for its lock file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     connections.check_place(path)
     ownership = Ownership(path)
     try:
@@ -40,6 +42,10 @@ def open_database(path: Path, *, durability: str, incarnation: str, now: Micros)
 
 
 def _open(path: Path, ownership: Ownership, *, durability: str, incarnation: str, now: Micros) -> Opened:
+    try:
+        make_private(path)
+    except OSError as error:
+        raise connections.not_writable(path, str(error)) from error
     connection = connections.open_writer(path, durability=durability)
     try:
         if path.stat().st_size <= CHECKED_BYTES:
