@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 
-from taskjob.errors import TaskJobError, UnavailableError
+from taskjob.errors import OutcomeUnknownError, TaskJobError, UnavailableError
 from taskjob.model import AttemptOutcome
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import Granted, JobStore, Leased, LeaseRequest, SessionRef, Settlement, Submission, WakeUp
@@ -200,10 +200,23 @@ class Dispatcher:
         except UnavailableError as error:
             self._back_off(askers, error)
             return
-        except Exception:
-            log.exception("a lease call ended without a known outcome; its sessions must say what they hold")
+        except OutcomeUnknownError as error:
+            log.warning("a lease call ended without a known outcome, its sessions must resume: %s", error.detail)
             self._disown(askers)
             return
+        except Exception:
+            if len(askers) > 1:
+                await self._lease_one_by_one(askers, requests)
+                return
+            log.exception("a lease call failed; its session must say what it holds")
+            self._disown(askers)
+            return
+        await self._hand_out(askers, requests, seen, answers)
+
+    async def _hand_out(
+        self, askers: list[Parked], requests: list[LeaseRequest], seen: list[int], answers: Sequence[Leased]
+    ) -> None:
+        """Each session's answer to its sink; `seen` are the hints that its request took along."""
         undelivered: list[Settlement] = []
         for parked, request, before, answer in zip(askers, requests, seen, answers, strict=True):
             parked.busy = False
@@ -219,6 +232,15 @@ class Dispatcher:
             self._go_on(parked, request.n, answer, hinted=parked.woken > before)
         if undelivered:
             await self._hand_back(undelivered)
+
+    async def _lease_one_by_one(self, askers: list[Parked], requests: list[LeaseRequest]) -> None:
+        """A shared call failed, of which nothing took effect: find whose request it was, and spare the others."""
+        for parked, request in zip(askers, requests, strict=True):
+            if parked.want > 0 and self._waiting.holds(parked):
+                parked.share += request.n
+                await self._lease([parked])
+            else:
+                parked.busy = False
 
     def _deliver(self, parked: Parked, grants: tuple[Granted, ...]) -> list[Settlement]:
         """Count the grants, move to the end of the lines, hand over. Returns the releases of what was not taken."""

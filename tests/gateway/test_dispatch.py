@@ -14,9 +14,11 @@ from taskjob_engine.stores.memory import MemoryStore
 
 class FaultyStore(MemoryStore):
     """Raises `fault` instead of (or, `after`, behind) the next lease calls, `settle_fault` likewise; answers leases
-    `late` seconds after they took effect; `deaf` keeps its wake-ups to itself."""
+    `late` seconds after they took effect; `deaf` keeps its wake-ups to itself; any call that names a session of
+    `unlucky` fails."""
 
     fault = settle_fault = None
+    unlucky = frozenset()
     after = False
     deaf = False
     late = 0.0
@@ -30,6 +32,8 @@ class FaultyStore(MemoryStore):
         raise fault
 
     async def lease(self, items):
+        if self.unlucky & {item.ref.session for item in items}:
+            raise OverflowError("a number the store cannot keep")
         if self.fault is None:
             answers = await super().lease(items)
             if self.late:
@@ -56,6 +60,23 @@ async def test_a_wait_survives_a_store_that_could_not_lease(house, hire):
     house.store.fault = UnavailableError("busy")
     await house.submit("noop")
     assert len(await worker.take(1)) == 1
+
+
+async def test_one_session_that_cannot_be_asked_for_does_not_cost_the_others_theirs(house, hire, carrier):
+    workers = [await hire() for _ in range(4)]
+    house.store.unlucky = {workers[1].welcome.session}
+    waiting = [asyncio.create_task(worker.call(worker.exchange(want=1, wait_seconds=20.0))) for worker in workers]
+    await asyncio.sleep(0.1)
+    await house.submit(*["noop"] * 8)
+    answers = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    for at in (0, 2, 3):
+        if carrier == "tcp":
+            await workers[at].until(lambda worker=workers[at]: worker.held)
+        assert len(workers[at].held) == 1
+    if carrier == "tcp":
+        assert isinstance(await workers[1].recv(), GoAway)
+    else:
+        assert answers[1].code == "Unavailable"
 
 
 async def test_lost_wake_ups_are_made_good_by_the_poll(house, hire):

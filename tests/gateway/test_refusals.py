@@ -1,13 +1,30 @@
 """Bad input at both doors: each gets its code, and hurts nobody else."""
 
 import math
+import re
 
 import msgspec
 import pytest
 
 from taskjob.model import AttemptOutcome
 from taskjob.wire.message_limits import RefusedError, check
-from taskjob.wire.messages import Bye, Exchange, Failure, Progress, Settle, Started, Welcome
+from taskjob.wire.messages import (
+    Bye,
+    Drain,
+    Exchange,
+    Failure,
+    LogChunk,
+    ProcessIdentity,
+    Progress,
+    Register,
+    Renew,
+    Resume,
+    Settle,
+    Started,
+    Submit,
+    Welcome,
+    Witness,
+)
 from taskjob_api.gateway.authentication import Principal
 
 
@@ -123,6 +140,44 @@ class TestAuthorization:
         house.authenticator.refuse = True
         answer = await worker.recv() if carrier == "tcp" else await worker.call(worker.exchange())
         assert (type(answer), answer.code) == (Failure, "Unauthenticated")
+
+
+HUGE = 2**63
+HELLO = Register(protocol=(1,), worker="w", queues=("q",), tasks=("t",), slots=1)
+PROCESS = ProcessIdentity(host="h", pid_namespace=1, pid=1, started=1)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (Exchange(seq=HUGE), "seq"),
+        (Exchange(seq=0), "seq"),
+        (Exchange(seq=1, epoch=HUGE), "epoch"),
+        (Exchange(seq=1, witness=Witness(incarnation="i", seq=HUGE)), "witness.seq"),
+        (Exchange(seq=1, witness=Witness(incarnation="i", seq=-1)), "witness.seq"),
+        (Exchange(seq=1, logs=(LogChunk(job=JOB, lease=JOB, number=1_000_000, text="x"),)), "logs.number"),
+        (Exchange(seq=1, logs=(LogChunk(job=JOB, lease=JOB, number=-1, text="x"),)), "logs.number"),
+        (Submit(request=HUGE, items=()), "request"),
+        (Renew(session=JOB, epoch=HUGE), "epoch"),
+        (Drain(session=JOB, epoch=-1), "epoch"),
+        (Bye(session=JOB, epoch=HUGE), "epoch"),
+        (Resume(protocol=(1,), session=JOB, epoch=HUGE, holding=()), "epoch"),
+        (msgspec.structs.replace(HELLO, witness=Witness(incarnation="i", seq=HUGE)), "witness.seq"),
+        (msgspec.structs.replace(HELLO, process=msgspec.structs.replace(PROCESS, pid=HUGE)), "process.pid"),
+        (msgspec.structs.replace(HELLO, process=msgspec.structs.replace(PROCESS, started=HUGE)), "process.started"),
+    ],
+)
+def test_an_integer_that_no_store_could_keep_is_refused_at_the_door(message, field):
+    with pytest.raises(RefusedError, match=re.escape(field)):
+        check(message)
+
+
+async def test_a_huge_seq_hurts_nobody_else(house, hire):
+    worker, other = await hire(), await hire()
+    answer = await worker.call(worker.named(Exchange(seq=HUGE, want=1)))
+    assert (type(answer), answer.code) == (Failure, "BadFrame")
+    await house.submit("noop")
+    assert len(await other.take(1)) == 1
 
 
 def test_not_a_number_is_no_duration():

@@ -17,17 +17,26 @@ from taskjob.wire.messages import (
     MAX_ITEMS,
     MAX_LOG_CHUNK_BYTES,
     MAX_RESULT_BYTES,
+    Bye,
+    Drain,
     Exchange,
     Failure,
     FromWorker,
+    ProcessIdentity,
     Register,
+    Renew,
     Resume,
     Settle,
     Submit,
+    Witness,
 )
 
 MAX_NAME = 253
 MAX_ID = 64
+MAX_INTEGER = 2**53
+"""Beyond it neither every language nor every store keeps an integer."""
+
+MAX_LOG_NUMBER = 999_999
 MAX_PROGRESS = 128
 MAX_SLOTS = 10_000
 MAX_HOLDING = 10 * MAX_ITEMS
@@ -50,13 +59,21 @@ def check(message: FromWorker) -> None:
     """Raise `RefusedError` (TooLarge, BadFrame) where a list, text or number is out of bounds."""
     match message:
         case Exchange():
+            _check_epoch(message.epoch)
             _check_exchange(message)
         case Register():
             _check_register(message)
         case Resume():
+            _check_epoch(message.epoch)
+            _count("protocol", len(message.protocol))
             _count("holding", len(message.holding), MAX_HOLDING)
+            _check_proofs(message.process, message.witness)
         case Submit():
+            _check_epoch(message.epoch)
+            _integer("request", message.request)
             _count("items", len(message.items))
+        case Renew() | Drain() | Bye():
+            _check_epoch(message.epoch)
 
 
 def oversized(settle: Settle) -> bool:
@@ -103,11 +120,30 @@ def _check_register(message: Register) -> None:
         _name("tasks", task)
     if not 1 <= message.slots <= MAX_SLOTS:
         raise RefusedError("BadFrame", f"slots: expected 1 to {MAX_SLOTS}, got {message.slots}")
+    _count("protocol", len(message.protocol))
+    _check_proofs(message.process, message.witness)
+
+
+def _check_proofs(process: ProcessIdentity | None, witness: Witness | None) -> None:
+    if process is not None:
+        _name("process.host", process.host)
+        _integer("process.pid", process.pid)
+        _integer("process.pidNamespace", process.pid_namespace)
+        _integer("process.started", process.started)
+    if witness is not None:
+        _check_witness(witness)
+
+
+def _check_witness(witness: Witness) -> None:
+    _integer("witness.seq", witness.seq)
+    if len(witness.incarnation) > MAX_ID:
+        raise RefusedError("BadFrame", f"witness.incarnation: at most {MAX_ID} characters")
 
 
 def _check_exchange(message: Exchange) -> None:
-    if message.seq < 1:
-        raise RefusedError("BadFrame", f"seq: counts from 1, got {message.seq}")
+    _integer("seq", message.seq, least=1)
+    if message.witness is not None:
+        _check_witness(message.witness)
     if not 0 <= message.want <= MAX_ITEMS:
         raise RefusedError("TooLarge", f"want: expected 0 to {MAX_ITEMS}, got {message.want}")
     _number("waitSeconds", message.wait_seconds)
@@ -139,8 +175,7 @@ def _check_tidings(message: Exchange) -> None:
         if item.checkpoint is not msgspec.UNSET and len(memoryview(item.checkpoint)) > MAX_CHECKPOINT_BYTES:
             raise RefusedError("TooLarge", f"checkpoint: at most {MAX_CHECKPOINT_BYTES} bytes")
     for chunk in message.logs:
-        if chunk.number < 0:
-            raise RefusedError("BadFrame", "logs.number: counts from 0")
+        _integer("logs.number", chunk.number, most=MAX_LOG_NUMBER)
 
 
 def _count(field: str, count: int, limit: int = MAX_ITEMS) -> None:
@@ -151,6 +186,16 @@ def _count(field: str, count: int, limit: int = MAX_ITEMS) -> None:
 def _name(field: str, name: str) -> None:
     if not 1 <= len(name) <= MAX_NAME:
         raise RefusedError("BadFrame", f"{field}: a name has 1 to {MAX_NAME} characters")
+
+
+def _check_epoch(epoch: int | None) -> None:
+    if epoch is not None:
+        _integer("epoch", epoch)
+
+
+def _integer(field: str, number: int, *, least: int = 0, most: int = MAX_INTEGER) -> None:
+    if not least <= number <= most:
+        raise RefusedError("BadFrame", f"{field}: expected an integer from {least} to {most}")
 
 
 def _number(field: str, seconds: float) -> None:
