@@ -74,7 +74,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
         _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)
     verdict.executions = sum(_starts(entries) for entries in executions.values())
     _judge_ledger(verdict, http, log)
-    _judge_keys(verdict, log, executions)
+    _judge_keys(verdict, log, executions, faults)
     return verdict
 
 
@@ -137,8 +137,18 @@ def _judge_ledger(verdict: Verdict, http: httpx2.Client, log: ClientLog) -> None
         verdict.broken.append(f"G7: the ledger counts {counted} accepted, the client {least} to {most}")
 
 
-def _judge_keys(verdict: Verdict, log: ClientLog, executions: dict[tuple[str, int], list[dict[str, Any]]]) -> None:
-    """Jobs of one concurrency key never ran side by side (both ends of a span known)."""
+def _judge_keys(
+    verdict: Verdict,
+    log: ClientLog,
+    executions: dict[tuple[str, int], list[dict[str, Any]]],
+    faults: list[Fault],
+) -> None:
+    """Jobs of one concurrency key never ran side by side (both ends of a span known).
+
+    A process that was stopped in its span outlives its lease unseen, by no will of its own: it writes when it is
+    thawed, and its settle is refused. Its span tells nothing.
+    """
+    freezes = [fault for fault in faults if fault.action == "SIGSTOP"]
     spans: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
     for (job, _), entries in executions.items():
         key = log.accepted[job].keyed if job in log.accepted else None
@@ -149,7 +159,11 @@ def _judge_keys(verdict: Verdict, log: ClientLog, executions: dict[tuple[str, in
             if entry["event"] == "started":
                 begun[entry["delivery"]] = entry["at"]
             elif entry["delivery"] in begun:
-                spans[key].append((begun.pop(entry["delivery"]), entry["at"], job))
+                start = begun.pop(entry["delivery"])
+                if not any(
+                    f.target == entry["worker"] and start <= f.ended_at and f.at <= entry["at"] for f in freezes
+                ):
+                    spans[key].append((start, entry["at"], job))
     for key, runs in spans.items():
         runs.sort()
         for (_, end, one), (start, _, other) in pairwise(runs):

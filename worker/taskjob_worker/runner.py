@@ -103,7 +103,7 @@ class Runner:
         while waiting and len(running) < self._concurrency:
             now = time.monotonic()
             if now >= self.session.deadline:
-                return  # this process was frozen: another worker may have these jobs, the next tick hands them back
+                break  # this process stood still: another worker may have these jobs; the next tick finds out
             delivery = waiting.popleft()
             running[delivery.key] = delivery
             delivery.started_at = now

@@ -254,6 +254,8 @@ class Supervisor:
             self._carrier.cut("the server does not answer")
         if session.session is None or now < session.deadline - min(3.0, session.ttl_seconds / 5):
             self._intake.open = not self._drain_wanted.is_set()
+            if self._intake.open:
+                self._runner.fill()  # what a stall held back, when the guardian has renewed meanwhile
             return
         if self._intake.open and (self._runner.running or self._intake.waiting):
             log.warning("the server cannot be reached and the leases lapse: stopping all tasks")
