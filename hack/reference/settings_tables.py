@@ -62,7 +62,30 @@ def render_api() -> str:
     return table(ApiSettings, "TASKJOB_")
 
 
+NOT_ARGUMENTS = {"token": "TASKJOB_TOKEN", "log_level": "TASKJOB_LOG_LEVEL"}
+"""What `taskjob worker` reads from its environment alone."""
+
+
 def render_worker() -> str:
+    """One row a field, with the argument and the variable that the command line takes it from."""
+    import click
+
+    from taskjob.cli.commands.worker import command
     from taskjob_worker.settings import WorkerSettings
 
-    return table(WorkerSettings)
+    arguments = {str(parameter.name).removesuffix("_file"): parameter for parameter in command.params}
+    arguments |= {str(parameter.name): parameter for parameter in command.params}
+    docs = attribute_docs(WorkerSettings)
+    lines = ["| argument | variable | default | meaning |", "|---|---|---|---|"]
+    for name, value in defaults(WorkerSettings).items():
+        if name in NOT_ARGUMENTS:
+            told = ["", NOT_ARGUMENTS[name]]
+        elif name in arguments:
+            parameter = arguments[name]
+            shown = "/".join(parameter.opts) if isinstance(parameter, click.Option) else parameter.make_metavar(None)
+            told = [shown, str(parameter.envvar or "")]
+        else:
+            raise SystemExit(f"taskjob worker: nothing sets {name}")
+        cells = [escape(f"`{text}`") if text else "" for text in told]
+        lines.append(f"| {' | '.join([*cells, escape(value), escape(docs[name])])} |")
+    return "\n".join(lines)
