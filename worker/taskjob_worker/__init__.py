@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from taskjob_worker.settings import CommandSettings, WorkerSettings
@@ -27,11 +27,9 @@ def run(settings: WorkerSettings) -> int:
 def launch(settings: WorkerSettings) -> NoReturn:
     """As `run`, in place of the current process and in a fresh interpreter, so that nothing a command line tool
     imported weighs on the worker. The settings travel in a file without a name: a token is never in argv."""
-    import tempfile  # noqa: PLC0415 - see above
-
     import msgspec  # noqa: PLC0415 - see above
 
-    with tempfile.TemporaryFile() as file:
+    with _nameless_file() as file:
         file.write(msgspec.json.encode(settings.validated()))
         file.flush()
         file.seek(0)
@@ -40,6 +38,15 @@ def launch(settings: WorkerSettings) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os.execv(sys.executable, [sys.executable, "-m", "taskjob_worker", str(file.fileno())])  # noqa: S606
+
+
+def _nameless_file() -> IO[bytes]:
+    """In memory where the system can: a pod's disk may be read-only."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("taskjob-settings"), "w+b")
+    import tempfile  # noqa: PLC0415 - see above
+
+    return tempfile.TemporaryFile()
 
 
 def _forget_token() -> None:
