@@ -95,7 +95,7 @@ def _cut(where: JobFilter, action: BulkAction, now: int) -> JobFilter:
     wrong = [phase for phase in phases if phase.is_terminal is not terminal]
     if wrong:
         kind = "finished" if terminal else "unfinished"
-        raise InvalidError(f"{action} acts on {kind} jobs, not on {wrong[0]} ones", field="/filter/phases")
+        raise InvalidError(f"{action} acts on {kind} jobs, not on {wrong[0]} ones", field="/filter/phase")
     created = now if where.created_before is None else min(where.created_before, now)
     finished = now if where.finished_before is None else min(where.finished_before, now)
     return msgspec.structs.replace(

@@ -110,7 +110,7 @@ async def test_the_filter_is_kept(lab):
 async def test_an_action_on_phases_it_cannot_change_is_refused(lab, action, phase):
     with pytest.raises(InvalidError) as refusal:
         await lab.engine.preview(JobFilter(namespace="default", phases=(phase,)), action)
-    assert refusal.value.field == "/filter/phases"
+    assert refusal.value.field == "/filter/phase"
 
 
 async def test_a_token_of_another_namespace_or_none_of_ours_is_refused(lab):
