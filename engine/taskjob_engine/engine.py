@@ -151,10 +151,6 @@ class Engine(Reading):
     async def put_queue(self, change: QueueChange) -> Queue:
         return await self._counted(self._store.put_queue(change))
 
-    async def backup(self, target: str) -> None:
-        """Write a consistent copy of the store while running."""
-        await self._store.backup(target)
-
     async def metrics(self) -> bytes:
         """The Prometheus text of this process."""
         stats = await self._fresh_stats()

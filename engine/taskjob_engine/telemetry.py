@@ -131,6 +131,8 @@ class Recorder:
         kinds = {"lost": done.lapsed, "released": done.released, "timed_out": done.timed_out}
         for kind, count in (kinds | {"deadline": done.deadlines}).items():
             self._count(EXPIRED, (kind,), count)
+        for dead in done.dead_letters:
+            self._count(DEAD, (dead.namespace, dead.queue, dead.task), dead.count)
 
     def promoted(self, count: int) -> None:
         self._count(PROMOTED, (), count)

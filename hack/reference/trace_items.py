@@ -103,7 +103,7 @@ ENGINE: tuple[Row, ...] = (
     (
         "E10",
         "SQLite: back-up while running",
-        ("meta/test_operations.py::*backup*", "engine/test_engine.py::*backup*", "integration/sqlite/*::*backup*"),
+        ("meta/test_operations.py::*backup*", "integration/sqlite/*::*backup*"),
     ),
     ("E11", "submit: single, batch, idempotency key", ("conformance/test_submit.py::*",)),
     ("E12", "rank with ageing", ("conformance/test_order.py::*",)),

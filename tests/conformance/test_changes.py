@@ -1,7 +1,7 @@
 """changes: the dirty set of jobs that custom resources own."""
 
 from taskjob.model import AttemptOutcome, Owner, Phase
-from taskjob_engine.store import JobRef
+from taskjob_engine.store import Amendment, JobRef
 
 
 def owner(uid="u1", cluster="c1"):
@@ -99,3 +99,36 @@ async def test_the_dirty_set_survives_a_restart(world):
     job = await world.submit(owner=owner())
     await world.reopen()
     assert [d.job_id for d in await changes(world)] == [job]
+
+
+async def give(world, job, owner):
+    [changed] = await world.store.amend([Amendment(ref=JobRef(namespace="default", id=job), owner=owner)])
+    return changed.outcome
+
+
+async def test_a_job_passed_on_is_told_to_its_new_owner_and_no_more_to_the_former(world):
+    job = await world.submit(owner=owner())
+    before = await world.job(job)
+    [first] = await changes(world)
+    assert await give(world, job, owner("u2", "c2")) == "changed"
+    assert await changes(world) == []
+    [dirty] = await changes(world, cluster="c2")
+    assert (dirty.job_id, dirty.owner, dirty.job.owner) == (job, owner("u2", "c2"), owner("u2", "c2"))
+    assert dirty.job.revision == before.revision + 1
+    assert dirty.version > first.version
+    assert await changes(world, (job, dirty.version), cluster="c2") == []
+    await world.cancel(job)
+    assert (await changes(world), [d.job_id for d in await changes(world, cluster="c2")]) == ([], [job])
+
+
+async def test_an_owner_may_come_later_and_the_same_one_again_changes_nothing(world):
+    job = await world.submit()
+    assert await give(world, job, None) == "unchanged"
+    assert await give(world, job, owner()) == "changed"
+    [dirty] = await changes(world)
+    assert await changes(world, (job, dirty.version)) == []
+    assert await give(world, job, owner()) == "unchanged"
+    assert await changes(world) == []
+    await world.cancel(job)
+    assert await give(world, job, owner("u2")) == "changed", "also when it is finished"
+    assert [d.owner for d in await changes(world)] == [owner("u2")]

@@ -177,3 +177,46 @@ async def test_scenario_02_time_that_the_clock_jumped_over_ends_no_attempt(world
     assert (await world.store.expire(10, skipped_seconds=3600)).timed_out == 0
     world.clock.advance(0.1)
     assert (await world.store.expire(10, skipped_seconds=3600)).timed_out == 1
+
+
+async def test_dead_letters_of_the_clock_are_counted_by_queue_and_task(world):
+    once = RetryPolicy(max_lost=0)
+    for _ in range(2):
+        await world.submit(retry=once, priority=1)
+    survivor = await world.submit(priority=1)
+    worker = await world.worker()
+    await worker.start(*await worker.lease(3))
+    overdue = {"active_deadline_seconds": 10, "queue": "media"}
+    await world.submit(task="thumbnail", **overdue)
+    await world.submit(**overdue)
+    world.clock.advance(15)
+    done = await world.expire()
+    assert (done.lapsed, done.deadlines) == (3, 2)
+    told = [(dead.namespace, dead.queue, dead.task, dead.count) for dead in done.dead_letters]
+    assert told == [
+        ("default", "default", "demo", 2),
+        ("default", "media", "demo", 1),
+        ("default", "media", "thumbnail", 1),
+    ]
+    assert (await world.job(survivor)).phase is Phase.QUEUED
+    assert (await world.expire()).dead_letters == ()
+
+
+async def test_an_attempt_that_was_timed_out_for_the_last_time_is_a_dead_letter_of_the_clock(world):
+    await world.submit(retry=RetryPolicy(max_attempts=1), timeout_seconds=5)
+    worker = await world.worker()
+    await worker.start(await worker.lease_one())
+    world.clock.advance(14)
+    await worker.renew()
+    world.clock.advance(6)
+    done = await world.expire()
+    assert (done.timed_out, [dead.count for dead in done.dead_letters]) == (1, [1])
+
+
+async def test_a_job_that_lapses_and_is_past_its_deadline_dies_once(world):
+    await world.submit(active_deadline_seconds=10)
+    worker = await world.worker()
+    await worker.lease_one()
+    world.clock.advance(15)
+    done = [await world.expire(), await world.expire()]
+    assert sum(dead.count for step in done for dead in step.dead_letters) == 1

@@ -201,3 +201,11 @@ async def test_an_error_is_kept_on_the_job_and_its_attempt(world):
 
 def _with(settlement, **changes):
     return msgspec.structs.replace(settlement, **changes)
+
+
+async def test_an_id_that_is_none_spoils_no_other_settle(world):
+    job, worker, grant = await leased(world)
+    good = worker.settlement(grant, AttemptOutcome.COMPLETED)
+    odd = msgspec.structs.replace(good, job=job + "\0")
+    assert [(await world.store.settle([item]))[0].verdict for item in (odd, good)] == ["stale", "accepted"]
+    assert (await world.job(job)).phase is Phase.COMPLETED

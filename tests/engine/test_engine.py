@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from taskjob.errors import InvalidError, UnavailableError
+from taskjob.errors import UnavailableError
 from taskjob.model import AttemptOutcome, Owner, Phase
 from taskjob_engine.errors import StoreRefusedError
 from taskjob_engine.store import JobFilter, JobRef, QueueChange, Rerun
@@ -235,18 +235,6 @@ async def test_people_verbs_pass_through(lab):
     assert (await lab.engine.audit()).conserved
     assert await lab.engine.explain(JobRef(namespace="default", id=lab.new_id())) is None
     assert await lab.engine.result(ref) is None
-
-
-async def test_backup_is_written_while_running_or_refused_in_words(lab):
-    ref = await lab.submit()
-    target = lab.path / "copy.db"
-    if lab.kind == "memory":
-        with pytest.raises(InvalidError):
-            await lab.engine.backup(str(target))
-        return
-    await lab.engine.backup(str(target))
-    assert target.stat().st_size > 0
-    assert (await lab.engine.get(ref)).phase is Phase.QUEUED
 
 
 async def test_changes_of_owned_jobs_are_told_until_acknowledged(lab):

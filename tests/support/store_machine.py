@@ -15,7 +15,7 @@ from store_strategies import QUEUES, TASKS, errors, limits, maybe, outcomes, som
 from store_world import ALL
 from twin_stores import Delivery, Session, Twins
 
-from taskjob.model import AttemptOutcome
+from taskjob.model import AttemptOutcome, Owner
 from taskjob_engine.store import Amendment, JobFilter, JobRef, QueueChange, Rerun, SessionOpen, Submission
 
 
@@ -276,14 +276,16 @@ class StoreMachine(RuleBasedStateMachine):
         suspend=maybe,
         finished=st.sampled_from((None, 0, 50)),
         failed=st.sampled_from((None, 0, 50)),
+        owner=st.sampled_from((None, None, "c1", "c2")),
     )
-    def amend(self, pick, priority, suspend, finished, failed) -> None:
+    def amend(self, pick, priority, suspend, finished, failed, owner) -> None:
         item = Amendment(
             ref=self.ref(pick),
             priority=priority,
             suspend=suspend,
             ttl_seconds_after_finished=finished,
             ttl_seconds_after_failed=failed,
+            owner=owner and Owner(cluster_id=owner, namespace="default", name="taken-over", uid="u9"),
         )
         self.twins.same(lambda world, _: world.store.amend([item]))
 

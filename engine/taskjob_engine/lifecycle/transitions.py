@@ -145,7 +145,7 @@ def stop_order(job: JobState, *, now: Micros) -> str | None:
 
 
 def reported(job: JobState) -> JobState:
-    """The worker told progress or a checkpoint that differs from the stored one."""
+    """Something that stands beside the record differs from before: progress, checkpoint or owner."""
     return _step(job)
 
 

@@ -20,7 +20,7 @@ class Prune:
         self._artifacts = artifacts
         self._recorder = recorder
         self._batch = batch
-        self._swept: list[int] = []
+        self._swept: list[str] = []
         self.pause_seconds = pause_seconds
 
     async def step(self) -> Step:

@@ -16,12 +16,13 @@ from taskjob_engine.store.sessions import (
 )
 from taskjob_engine.store.standing import Standing, StoreInfo, WakeUp
 from taskjob_engine.store.submission import Submission, Submitted
-from taskjob_engine.store.upkeep import Expired, Garbage, Promoted, Pruned
+from taskjob_engine.store.upkeep import DeadLetters, Expired, Garbage, Promoted, Pruned
 from taskjob_engine.store.value import Value
 
 __all__ = [
     "Amendment",
     "Changed",
+    "DeadLetters",
     "DirtyJob",
     "Expired",
     "Explanation",

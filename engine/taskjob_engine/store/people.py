@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from taskjob.model import JobDefaults, Micros, Phase, QueueLimits
+from taskjob.model import JobDefaults, Micros, Owner, Phase, QueueLimits
 from taskjob_engine.store.value import Value
 
 
@@ -31,13 +31,14 @@ class Rerun(Value, frozen=True, kw_only=True):
 
 
 class Amendment(Value, frozen=True, kw_only=True):
-    """None leaves a field alone."""
+    """None leaves a field alone. `owner` passes the job on: a custom resource was made anew, or took it over."""
 
     ref: JobRef
     priority: int | None = None
     suspend: bool | None = None
     ttl_seconds_after_finished: int | None = None
     ttl_seconds_after_failed: int | None = None
+    owner: Owner | None = None
 
 
 class QueueChange(Value, frozen=True, kw_only=True):

@@ -54,7 +54,8 @@ class JobStore(Protocol):
         ...
 
     def standing(self) -> Standing:
-        """The current incarnation and durable seq, without I/O."""
+        """The current incarnation and durable seq, without I/O. A seq may be any number that grows with what is
+        durable; gaps mean nothing."""
         ...
 
     async def submit(self, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
@@ -115,17 +116,18 @@ class JobStore(Protocol):
         """Up to `limit` jobs: lapse leases of expired sessions (started: LOST, else RELEASED; when, says
         `policies.sessions.lapse_due_at`), time out started attempts that are over `timeout_at` by a grace of one TTL
         of their session, and end unleased jobs past their deadline. Closes expired sessions (`sessions` counts those
-        it closed). Store-made endings carry the errors of `lifecycle.fencing`. `skipped_seconds` is time that the
-        clock jumped over: nothing ran in it, so it does not count towards an attempt's time-out. What is due is judged
-        as of `as_of`, a time told by `now`: a call that waits behind a slow disk, before the renewals that wait there
-        too, must not find everybody silent."""
+        it closed). Store-made endings carry the errors of `lifecycle.fencing`.
+
+        `skipped_seconds` is time that the clock jumped over: nothing ran in it, so it does not count towards an
+        attempt's time-out. What is due is judged as of `as_of`, a time told by `now`: a call that waits behind a slow
+        disk, before the renewals that wait there too, must not find everybody silent."""
         ...
 
     async def promote(self, limit: int) -> Promoted:
         """Up to `limit` waiting jobs whose time has come become eligible; ends expired operational pauses."""
         ...
 
-    async def prune(self, limit: int, swept: Sequence[int] = ()) -> Pruned:
+    async def prune(self, limit: int, swept: Sequence[str] = ()) -> Pruned:
         """Delete up to `limit` terminal jobs past `expires_at` (their attempts too; counted as purged), keys past
         theirs and closed sessions (those without leases, a minute after); forget the `swept` garbage and tell the
         next, again and again until it is acknowledged. Every job that was ever leased leaves garbage."""
@@ -142,7 +144,8 @@ class JobStore(Protocol):
         ...
 
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
-        """`unchanged` where nothing differs; a job in any phase may be amended (see `transitions.amend`)."""
+        """`unchanged` where nothing differs; a job in any phase may be amended (see `transitions.amend`). A new owner
+        is told of the job by `changes`, the former one no more."""
         ...
 
     async def purge(self, items: Sequence[JobRef]) -> list[Changed]:
@@ -156,7 +159,8 @@ class JobStore(Protocol):
 
     async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
         """First forget each acknowledged (job id, version) where the row still has that version, then tell up to
-        `limit` rows of this owner scope. At most one row a job; the latest snapshot wins."""
+        `limit` rows of this owner scope. At most one row a job; the latest snapshot wins, for the latest owner.
+        A cluster owns jobs of many namespaces: an acknowledgement names none, as job ids are unique in the store."""
         ...
 
     async def get(self, refs: Sequence[JobRef]) -> list[Job | None]: ...
@@ -201,13 +205,10 @@ class JobStore(Protocol):
         ...
 
     def now(self) -> Micros:
-        """The store's clock, which never goes back."""
+        """The store's clock, which never goes back. Without I/O: a store whose clock is a server's tells its estimate
+        of it. What a verb stamps is the server's own."""
         ...
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Call `watcher` on the event loop after each commit with hints; returns the call that stops it."""
-        ...
-
-    async def backup(self, target: str) -> None:
-        """Write a consistent copy while running, or raise `InvalidError` where the store has its own tool for it."""
         ...

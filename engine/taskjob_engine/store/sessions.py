@@ -20,7 +20,11 @@ class SessionOpen(Value, frozen=True, kw_only=True):
 
 
 class SessionRef(Value, frozen=True, kw_only=True):
-    """Names a session as its worker does. A lower epoch than the stored one, or another principal, is refused."""
+    """Names a session as its worker does. A lower epoch than the stored one, or another principal, is refused.
+
+    It names no namespace: a store that is sharded by namespace keeps an index session → namespace beside its shards,
+    which never changes in the session's life.
+    """
 
     session: str
     epoch: int

@@ -5,7 +5,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from taskjob.model import AttemptOutcome, NamespaceStats, Phase, QueueCounts
 from taskjob_engine import telemetry
 from taskjob_engine.catalogue import CATALOGUE
-from taskjob_engine.store import Expired, Granted, Settled, Settlement, SettleVerdict, StoreInfo, Submission, Submitted
+from taskjob_engine.store import (
+    DeadLetters,
+    Expired,
+    Granted,
+    Settled,
+    Settlement,
+    SettleVerdict,
+    StoreInfo,
+    Submission,
+    Submitted,
+)
 from taskjob_engine.telemetry import Recorder
 
 STORE = StoreInfo(
@@ -63,7 +73,8 @@ def busy() -> Recorder:
     recorder.settled([settlement(outcome) for outcome in outcomes], [accepted(phase) for phase in phases])
     stale = Settled(verdict=SettleVerdict.STALE, reason="Expired")
     recorder.settled([settlement(AttemptOutcome.COMPLETED)], [stale])
-    recorder.expired(Expired(lapsed=1, released=2, timed_out=3, deadlines=4))
+    by_the_clock = (DeadLetters(namespace="n", queue="q", task="t", count=7),)
+    recorder.expired(Expired(lapsed=1, released=2, timed_out=3, deadlines=4, dead_letters=by_the_clock))
     recorder.promoted(5)
     recorder.pruned(6)
     recorder.maintenance_failed("prune")
@@ -83,7 +94,7 @@ def test_counts_go_where_their_names_say():
     assert seen["taskjob_job_failures_total namespace=n outcome=failed queue=q task=t"] == 1
     assert seen["taskjob_job_failures_total namespace=n outcome=timed_out queue=q task=t"] == 1
     assert seen[f"taskjob_retries_total {task}"] == 1
-    assert seen[f"taskjob_jobs_dead_lettered_total {task}"] == 1
+    assert seen[f"taskjob_jobs_dead_lettered_total {task}"] == 8
     assert seen["taskjob_settles_refused_total reason=Expired verdict=stale"] == 1
     assert seen["taskjob_leases_expired_total kind=lost"] == 1
     assert seen["taskjob_leases_expired_total kind=deadline"] == 4

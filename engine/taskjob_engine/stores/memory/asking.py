@@ -62,6 +62,9 @@ def amend(db: Tables, item: Amendment, *, now: Micros) -> Changed:
         ttl_seconds_after_finished=item.ttl_seconds_after_finished,
         ttl_seconds_after_failed=item.ttl_seconds_after_failed,
     )
+    if item.owner not in {None, row.details.owner}:
+        row.details = msgspec.structs.replace(row.details, owner=item.owner)
+        after = after or transitions.reported(row.job)
     if after is None:
         return _unchanged(row)
     db.move(row, after, now=now)

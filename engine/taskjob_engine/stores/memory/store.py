@@ -10,7 +10,7 @@ import logging
 import random as randomness
 from collections.abc import Callable, Sequence
 
-from taskjob.errors import InvalidError, UnavailableError
+from taskjob.errors import UnavailableError
 from taskjob.model import Attempt, AttemptOutcome, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.clock import StoreClock
 from taskjob_engine.lifecycle.fencing import INCARNATION_CHANGED
@@ -114,9 +114,6 @@ class MemoryStore:
 
         return stop
 
-    async def backup(self, target: str) -> None:
-        raise InvalidError(f"The memory store has nothing to write to {target!r}", hint="use the SQLite store")
-
     # -------------------------------------------------------------------------------------------- jobs in and out
 
     async def submit(self, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
@@ -180,7 +177,7 @@ class MemoryStore:
         self._commit()
         return done
 
-    async def prune(self, limit: int, swept: Sequence[int] = ()) -> Pruned:
+    async def prune(self, limit: int, swept: Sequence[str] = ()) -> Pruned:
         now = self._begin()
         done = upkeep.prune(self._db, limit, swept, now=now)
         self._commit()

@@ -35,7 +35,7 @@ class Tables:
         self.sessions: dict[str, SessionState] = {}
         self.leases: defaultdict[str, dict[str, str]] = defaultdict(dict)  # session → job → lease
         self.dirty: dict[str, DirtyRow] = {}
-        self.garbage: dict[int, Garbage] = {}
+        self.garbage: dict[str, Garbage] = {}
         self.ledger = Ledger()
         self.permits = Permits()
 
@@ -91,7 +91,8 @@ class Tables:
         self.touch(row)
         if row.attempts:
             self._last_garbage += 1
-            self.garbage[self._last_garbage] = Garbage(id=self._last_garbage, prefix=f"{job.namespace}/{job.id}")
+            name = str(self._last_garbage)
+            self.garbage[name] = Garbage(id=name, prefix=f"{job.namespace}/{job.id}")
 
     def touch(self, row: JobRow) -> None:
         """The job's mirror must hear of it."""

@@ -10,7 +10,9 @@ from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import ATTEMPT_TIMED_OUT, LEASE_EXPIRED
 from taskjob_engine.lifecycle.history import lapse
 from taskjob_engine.lifecycle.spans import micros
+from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.lifecycle.transitions import Ending
+from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.queue_change import end_pause, pause_is_over
 from taskjob_engine.policies.sessions import closed, lapse_due_at
 from taskjob_engine.store import Expired, Promoted, Pruned
@@ -28,6 +30,7 @@ def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, 
     for session in gone:
         db.sessions[session.id] = closed(session, now=now)
 
+    ended: list[JobState] = []
     lapsed = released = 0
     lapsing = list(_lapsing(db, now=at))
     for row in lapsing[:limit]:
@@ -35,11 +38,13 @@ def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, 
         lapsed += ending.outcome is AttemptOutcome.LOST
         released += ending.outcome is AttemptOutcome.RELEASED
         end_delivery(db, row, ending, now=now, jitter=jitter())
+        ended.append(row.job)
 
     left = limit - lapsed - released
     late = list(_over_time(db, now=at - skipped))
     for row in late[:left]:
         end_delivery(db, row, Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT), now=now, jitter=jitter())
+        ended.append(row.job)
     timed_out = min(left, len(late))
 
     left -= timed_out
@@ -49,6 +54,7 @@ def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, 
         after = transitions.expire_deadline(row.job, now=now)
         if after is not None:
             db.move(row, after, now=now)
+            ended.append(row.job)
     deadlines = min(left, len(overdue))
     return Expired(
         lapsed=lapsed,
@@ -56,6 +62,7 @@ def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, 
         timed_out=timed_out,
         deadlines=deadlines,
         sessions=len(gone),
+        dead_letters=dead_letters(ended),
         more=len(lapsing) + len(late) + len(overdue) > lapsed + released + timed_out + deadlines,
     )
 
@@ -74,7 +81,7 @@ def promote(db: Tables, limit: int, *, now: Micros) -> Promoted:
     return Promoted(promoted=min(limit, len(due)), more=len(due) > limit)
 
 
-def prune(db: Tables, limit: int, swept: Sequence[int], *, now: Micros) -> Pruned:
+def prune(db: Tables, limit: int, swept: Sequence[str], *, now: Micros) -> Pruned:
     for garbage in swept:
         db.garbage.pop(garbage, None)
     old = db.retention.until(now, limit + 1)

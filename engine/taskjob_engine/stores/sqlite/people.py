@@ -10,7 +10,7 @@ from taskjob_engine.lifecycle.state import JobState, State, phase_of
 from taskjob_engine.store import Amendment, Changed, JobRef, Rerun
 from taskjob_engine.stores.sqlite import bodies, permits
 from taskjob_engine.stores.sqlite.retention import remove
-from taskjob_engine.stores.sqlite.rows import Loaded
+from taskjob_engine.stores.sqlite.rows import Loaded, json_text
 from taskjob_engine.stores.sqlite.transaction import FreshJobs, Transaction
 
 _NOT_FOUND = Changed(outcome="not_found")
@@ -79,6 +79,11 @@ def _amend(tx: Transaction, loaded: Loaded | None, item: Amendment) -> Changed:
         ttl_seconds_after_finished=item.ttl_seconds_after_finished,
         ttl_seconds_after_failed=item.ttl_seconds_after_failed,
     )
+    owner = loaded.owner if item.owner is None else json_text(item.owner)
+    if owner != loaded.owner:
+        tx.connection.execute("UPDATE job SET owner = ? WHERE pk = ?", (owner, loaded.pk))
+        loaded = loaded._replace(owner=owner)
+        after = after or transitions.reported(loaded.job)
     return _keep(tx, loaded, after)
 
 

@@ -16,11 +16,12 @@ from taskjob_engine.stores.sqlite.transaction import Transaction
 _HAS_ATTEMPTS = """
 SELECT wanted.value FROM json_each(?) AS wanted WHERE EXISTS (SELECT 1 FROM attempt WHERE job_pk = wanted.value)
 """
+_FORGET_GARBAGE = "DELETE FROM garbage WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))"
 
 
-def prune(tx: Transaction, limit: int, swept: Sequence[int]) -> Pruned:
+def prune(tx: Transaction, limit: int, swept: Sequence[str]) -> Pruned:
     if swept:
-        tx.connection.execute("DELETE FROM garbage WHERE id IN (SELECT value FROM json_each(?))", (json_text(swept),))
+        tx.connection.execute(_FORGET_GARBAGE, (json_text(swept),))
     found = tx.select("SELECT pk FROM job WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", (tx.now, limit + 1))
     old = [row[0] for row in found]
     remove(tx, tx.load_pks(old[:limit]))
@@ -38,7 +39,7 @@ def prune(tx: Transaction, limit: int, swept: Sequence[int]) -> Pruned:
     return Pruned(
         jobs=min(limit, len(old)),
         keys=min(limit, len(keys)),
-        garbage=tuple(Garbage(id=number, prefix=prefix) for number, prefix in garbage),
+        garbage=tuple(Garbage(id=str(number), prefix=prefix) for number, prefix in garbage),
         more=len(old) > limit or len(keys) > limit,
     )
 

@@ -95,7 +95,9 @@ def _plain_completions(
     text = tx.connection.execute(_FACTS, (json_text(list(candidates)),)).fetchone()[0]
     plain = {}
     for fact in _facts.decode(text):
-        at = candidates[fact.id]
+        at = candidates.get(fact.id)
+        if at is None:
+            continue
         item = items[at]
         session = sessions.get(item.session)
         if (

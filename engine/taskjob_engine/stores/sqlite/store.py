@@ -206,7 +206,7 @@ class SQLiteStore:
     async def promote(self, limit: int) -> Promoted:
         return await self._write(partial(upkeep.promote, limit=limit))
 
-    async def prune(self, limit: int, swept: Sequence[int] = ()) -> Pruned:
+    async def prune(self, limit: int, swept: Sequence[str] = ()) -> Pruned:
         return await self._write(partial(retention.prune, limit=limit, swept=swept))
 
     async def next_due_at(self) -> Micros | None:

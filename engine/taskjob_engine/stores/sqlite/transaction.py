@@ -36,7 +36,8 @@ ATTEMPT_COLUMNS = (
 _MARK_DIRTY = """
 INSERT INTO dirty (job_id, cluster_id, owner, version)
 SELECT v.column1, v.column2, v.column3, ?1 FROM ({rows}) AS v WHERE true
-ON CONFLICT (job_id) DO UPDATE SET version = excluded.version
+ON CONFLICT (job_id) DO UPDATE SET
+    cluster_id = excluded.cluster_id, owner = excluded.owner, version = excluded.version
 """
 
 

@@ -8,7 +8,9 @@ from taskjob.model import AttemptOutcome, Micros
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import ATTEMPT_TIMED_OUT, LEASE_EXPIRED
 from taskjob_engine.lifecycle.history import lapse
+from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.lifecycle.transitions import Ending
+from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.queue_change import end_pause, pause_is_over
 from taskjob_engine.policies.sessions import closed
 from taskjob_engine.store import Expired, Promoted
@@ -60,16 +62,18 @@ def expire(tx: Transaction, limit: int, as_of: Micros | None, skipped: Micros) -
         session_rows.write(tx.connection, closed(session, now=tx.now))
 
     lapsing = _found(tx, _LAPSING, limit + 1, at=at)
+    ended: list[JobState] = []
     lost = 0
     for loaded in lapsing[:limit]:
         ending = lapse(loaded.job, LEASE_EXPIRED)
         lost += ending.outcome is AttemptOutcome.LOST
-        end_delivery(tx, _current(tx, loaded), ending)
+        ended.append(end_delivery(tx, _current(tx, loaded), ending))
     left = limit - min(limit, len(lapsing))
 
     late = _found(tx, _OVER_TIME, left + 1, at=at - skipped)
     for loaded in late[:left]:
-        end_delivery(tx, _current(tx, loaded), Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT))
+        ending = Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT)
+        ended.append(end_delivery(tx, _current(tx, loaded), ending))
     timed_out = min(left, len(late))
     left -= timed_out
 
@@ -78,16 +82,17 @@ def expire(tx: Transaction, limit: int, as_of: Micros | None, skipped: Micros) -
         current = _current(tx, loaded)
         after = transitions.expire_deadline(current.job, now=tx.now)
         if after is not None:
-            permits.keep(tx, current, after)
+            ended.append(permits.keep(tx, current, after))
     deadlines = min(left, len(overdue))
-    ended = min(limit, len(lapsing))
+    lapsed = min(limit, len(lapsing))
     return Expired(
         lapsed=lost,
-        released=ended - lost,
+        released=lapsed - lost,
         timed_out=timed_out,
         deadlines=deadlines,
         sessions=len(gone),
-        more=len(lapsing) + len(late) + len(overdue) > ended + timed_out + deadlines,
+        dead_letters=dead_letters(ended),
+        more=len(lapsing) + len(late) + len(overdue) > lapsed + timed_out + deadlines,
     )
 
 
