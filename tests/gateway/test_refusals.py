@@ -13,6 +13,7 @@ from taskjob.wire.messages import (
     Drain,
     Exchange,
     Failure,
+    Held,
     LogChunk,
     ProcessIdentity,
     Progress,
@@ -169,6 +170,32 @@ PROCESS = ProcessIdentity(host="h", pid_namespace=1, pid=1, started=1)
 )
 def test_an_integer_that_no_store_could_keep_is_refused_at_the_door(message, field):
     with pytest.raises(RefusedError, match=re.escape(field)):
+        check(message)
+
+
+ODD = JOB[:-1] + "\0"
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        (Exchange(seq=1, settle=(msgspec.structs.replace(SETTLE, job=JOB + "\0"),)), "settle"),
+        (Exchange(seq=1, settle=(msgspec.structs.replace(SETTLE, lease=ODD),)), "settle"),
+        (Exchange(seq=1, started=(Started(job=ODD, lease=JOB),)), "started"),
+        (Exchange(seq=1, progress=(Progress(job=JOB, lease="../" + JOB[3:]),)), "progress"),
+        (Exchange(seq=1, logs=(LogChunk(job=ODD, lease=JOB, number=0, text="x"),)), "logs"),
+        (Exchange(seq=1, holding=(Held(job=JOB, lease=JOB), Held(job=JOB, lease=ODD))), "holding"),
+        (Exchange(seq=1, session=ODD), "session"),
+        (Resume(protocol=(1,), session=ODD, epoch=1, holding=()), "session"),
+        (Resume(protocol=(1,), session=JOB, epoch=1, holding=(Held(job=ODD, lease=JOB),)), "holding"),
+        (Renew(session="A" * 32, epoch=1), "session"),
+        (Submit(request=1, items=(), session=ODD), "session"),
+        (Drain(session=""), "session"),
+        (Bye(session=ODD), "session"),
+    ],
+)
+def test_what_is_no_identifier_is_refused_at_the_door(message, field):
+    with pytest.raises(RefusedError, match=field):
         check(message)
 
 

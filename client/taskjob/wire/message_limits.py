@@ -7,10 +7,11 @@ only its own settle (verdict `rejected`); the rest is a worker's programming err
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import msgspec
 
-from taskjob.model import AttemptOutcome
+from taskjob.model import AttemptOutcome, is_identifier
 from taskjob.model.job import ErrorInfo
 from taskjob.wire.messages import (
     MAX_CHECKPOINT_BYTES,
@@ -22,11 +23,15 @@ from taskjob.wire.messages import (
     Exchange,
     Failure,
     FromWorker,
+    Held,
+    LogChunk,
     ProcessIdentity,
+    Progress,
     Register,
     Renew,
     Resume,
     Settle,
+    Started,
     Submit,
     Witness,
 )
@@ -59,21 +64,22 @@ def check(message: FromWorker) -> None:
     """Raise `RefusedError` (TooLarge, BadFrame) where a list, text or number is out of bounds."""
     match message:
         case Exchange():
-            _check_epoch(message.epoch)
+            _check_session(message.session, message.epoch)
             _check_exchange(message)
         case Register():
             _check_register(message)
         case Resume():
-            _check_epoch(message.epoch)
+            _check_session(message.session, message.epoch)
             _count("protocol", len(message.protocol))
             _count("holding", len(message.holding), MAX_HOLDING)
+            _leases("holding", message.holding)
             _check_proofs(message.process, message.witness)
         case Submit():
-            _check_epoch(message.epoch)
+            _check_session(message.session, message.epoch)
             _integer("request", message.request)
             _count("items", len(message.items))
         case Renew() | Drain() | Bye():
-            _check_epoch(message.epoch)
+            _check_session(message.session, message.epoch)
 
 
 def oversized(settle: Settle) -> bool:
@@ -150,8 +156,8 @@ def _check_exchange(message: Exchange) -> None:
     if len(message.settle) > MAX_ITEMS:
         _count("settle", len(message.settle))
     for settle in message.settle:
-        if len(settle.job) > MAX_ID or len(settle.lease) > MAX_ID:
-            raise RefusedError("BadFrame", f"settle: job and lease are at most {MAX_ID} characters")
+        if not (is_identifier(settle.job) and is_identifier(settle.lease)):
+            raise _no_identifiers("settle")
         if settle.outcome is AttemptOutcome.LOST:
             raise RefusedError("BadFrame", "settle: only the server declares a delivery lost")
         if settle.duration_seconds != 0.0:
@@ -167,6 +173,10 @@ def _check_tidings(message: Exchange) -> None:
     _count("started", len(message.started))
     _count("progress", len(message.progress))
     _count("logs", len(message.logs))
+    _leases("holding", message.holding or ())
+    _leases("started", message.started)
+    _leases("progress", message.progress)
+    _leases("logs", message.logs)
     for started in message.started:
         _number("started.agoSeconds", started.ago_seconds)
     for item in message.progress:
@@ -188,9 +198,21 @@ def _name(field: str, name: str) -> None:
         raise RefusedError("BadFrame", f"{field}: a name has 1 to {MAX_NAME} characters")
 
 
-def _check_epoch(epoch: int | None) -> None:
+def _check_session(session: str | None, epoch: int | None) -> None:
+    if session is not None and not is_identifier(session):
+        raise RefusedError("BadFrame", "session: expected 32 hexadecimal digits")
     if epoch is not None:
         _integer("epoch", epoch)
+
+
+def _leases(field: str, items: Iterable[Held | Started | Progress | LogChunk]) -> None:
+    for item in items:
+        if not (is_identifier(item.job) and is_identifier(item.lease)):
+            raise _no_identifiers(field)
+
+
+def _no_identifiers(field: str) -> RefusedError:
+    return RefusedError("BadFrame", f"{field}: job and lease are 32 lower-case hexadecimal digits each")
 
 
 def _integer(field: str, number: int, *, least: int = 0, most: int = MAX_INTEGER) -> None:
