@@ -352,6 +352,10 @@ EXAMPLES: tuple[Row, ...] = (
     ),
     ("X3", "examples/jobs/*.yaml are valid and fresh", ("meta/test_examples.py::*jobs*",)),
     ("X4", "benchmarks beside floors and peers", ("make bench",)),
-    ("X5", "kills and power cuts, judged from outside", ("make chaos",)),
+    (
+        "X5",
+        "kills and power cuts, judged from outside",
+        ("make chaos", "chaos/test_chaos_slice.py::*", "integration/sqlite/test_power_cut.py::*"),
+    ),
     ("X6", "every comparison of a fencing token is needed", ("make mutants",)),
 )

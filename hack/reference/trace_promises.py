@@ -91,7 +91,7 @@ PROMISES: tuple[Row, ...] = (
     ("G2", "at least once, one recorded outcome", ("*::test_g2_*", "make chaos")),
     ("G3", "fenced", ("*::test_g3_*", "make mutants")),
     ("G4", "bounded", ("*::test_g4_*",)),
-    ("G5", "fast recovery", ("*::test_g5_*",)),
+    ("G5", "fast recovery", ("gateway/test_death.py::*", "*::test_g5_*")),
     ("G6", "idempotent submit", ("*::test_g6_*",)),
     ("G7", "conservation", ("*::test_g7_*", "make chaos")),
     (
