@@ -10,6 +10,7 @@ from importlib import import_module
 import click
 
 from taskjob.cli.exit_codes import ExitCode, exit_code_of
+from taskjob.cli.output import note, visible
 from taskjob.errors import TaskJobError
 
 # name → (group in --help, one line of help). The command itself is `taskjob.cli.commands.<name>:command`.
@@ -116,11 +117,11 @@ def report_error(error: TaskJobError) -> ExitCode:
 def report(what: str, why: str, following: str) -> None:
     """Up to three lines on stderr: what went wrong, why, what to do next."""
     colour = False if "NO_COLOR" in os.environ else None
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {what}", err=True, color=colour)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {visible(what)}", err=True, color=colour)
     if why:
-        click.echo(f"why: {why}", err=True)
+        note(f"why: {why}")
     if following:
-        click.echo(f"next: {following}", err=True)
+        note(f"next: {following}")
 
 
 def _stopped(stop: BaseException) -> int:

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from taskjob.cli.output import coloured
+from taskjob.cli.output import coloured, tell
 from taskjob.client import Client, requests
 from taskjob.client.views import JobView
 from taskjob.client.waiting import LOG_POLL_SECONDS
@@ -40,7 +40,7 @@ def print_log(client: Client, job: str, *, run: int | None, attempt: int | None)
     """Print what there is; False if nothing is."""
     found = False
     for piece in client.logs(job, run=run, attempt=attempt):
-        click.echo(piece.text, nl=False)
+        tell(piece.text, nl=False)
         found = True
     return found
 
@@ -64,7 +64,7 @@ def _print_from(client: Client, job: str, delivery: tuple[int, int], after: int)
             piece = client.call(requests.logs(job, run=run, delivery=number, after=after))
         except NotFoundError:
             return after
-        click.echo(piece.text, nl=False)
+        tell(piece.text, nl=False)
         if piece.following <= after:
             return after
         after = piece.following

@@ -1,4 +1,8 @@
-"""Data on stdout: tables, JSON, YAML. Nothing is ever cut; colour only on a terminal, and not with NO_COLOR."""
+"""Data on stdout: tables, JSON, YAML. Nothing is ever cut; colour only on a terminal, and not with NO_COLOR.
+
+What others wrote (names, messages, progress, logs) reaches the terminal as text, never as its commands: it goes
+through `visible`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,16 @@ _PHASE_COLOURS = {
     "Closed": "red",
 }
 
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_CELL = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *_BIDI)}
+_LINES = {code: shown for code, shown in _CELL.items() if chr(code) not in "\n\t"}
+
+
+def visible(text: str, *, lines: bool = True) -> str:
+    """`text` with its control characters, and those that turn the direction of writing, shown as JSON escapes.
+    With `lines`, line ends and tabs stay as they are."""
+    return text.translate(_LINES if lines else _CELL)
+
 
 def is_terminal(stream: IO[str] | None = None) -> bool:
     """True where drawing makes sense: a terminal that can move its cursor."""
@@ -33,7 +47,7 @@ def coloured(stream: IO[str] | None = None) -> bool:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, headers: bool = True) -> None:
     """Left-aligned columns, two spaces apart; the last is not padded."""
-    filled = [[cell or "-" for cell in row] for row in rows]
+    filled = [[visible(cell, lines=False) or "-" for cell in row] for row in rows]
     lines = [list(columns), *filled] if headers else filled
     widths = [max((len(line[i]) for line in lines), default=0) for i in range(len(columns))]
     colour = coloured()
@@ -50,7 +64,7 @@ def print_fields(fields: Iterable[tuple[str, str]], *, indent: int = 0) -> None:
     told = [(name, value) for name, value in fields if value != ""]
     width = max((len(name) for name, _ in told), default=0) + 1
     for name, value in told:
-        first, *more = value.splitlines() or [""]
+        first, *more = visible(value).rstrip("\n").split("\n")
         click.echo(f"{' ' * indent}{f'{name}:'.ljust(width)}  {first}".rstrip())
         for line in more:
             click.echo(f"{' ' * (indent + width)}  {line}".rstrip())
@@ -59,25 +73,34 @@ def print_fields(fields: Iterable[tuple[str, str]], *, indent: int = 0) -> None:
 def print_json(value: Any) -> None:
     import json  # noqa: PLC0415 - only where asked for
 
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    tell(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def print_yaml(documents: Sequence[Any]) -> None:
     import yaml  # noqa: PLC0415 - only where asked for
 
-    click.echo(
-        yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=True, explicit_start=len(documents) > 1), nl=False
-    )
+    def dump(*, allow_unicode: bool) -> str:
+        several = len(documents) > 1
+        return yaml.safe_dump_all(documents, sort_keys=False, allow_unicode=allow_unicode, explicit_start=several)
+
+    text = dump(allow_unicode=True)
+    # Where YAML would leave something invisible as it is, it escapes whatever is not ASCII.
+    click.echo(text if visible(text) == text else dump(allow_unicode=False), nl=False)
+
+
+def tell(text: str, *, nl: bool = True) -> None:
+    """Text from elsewhere, on stdout."""
+    click.echo(visible(text), nl=nl)
 
 
 def note(text: str) -> None:
     """Talk goes to stderr, so that stdout stays data."""
-    click.echo(text, err=True)
+    click.echo(visible(text), err=True)
 
 
 def warn(text: str) -> None:
     label = click.style("warning:", fg="yellow", bold=True) if coloured(sys.stderr) else "warning:"
-    click.echo(f"{label} {text}", err=True)
+    click.echo(f"{label} {visible(text)}", err=True)
 
 
 def _in_colour(cell: str, padded: str) -> str:

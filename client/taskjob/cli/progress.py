@@ -14,7 +14,7 @@ import click
 
 from taskjob.cli.exit_codes import ExitCode
 from taskjob.cli.names import born_at
-from taskjob.cli.output import coloured, is_terminal
+from taskjob.cli.output import coloured, is_terminal, note
 from taskjob.client import Client, JobFailedError, JobQuery
 from taskjob.client.views import JobView
 from taskjob.model import Phase
@@ -67,7 +67,7 @@ def tell_endings(jobs: Sequence[JobView]) -> ExitCode:
     click.echo(f"{len(jobs)} job{'s' if len(jobs) != 1 else ''}: {told}", err=True)
     failed = [job for job in jobs if job.phase is not Phase.COMPLETED]
     for job in failed[:_SHOWN_FAILURES]:
-        click.echo(f"  {JobFailedError(job).detail}", err=True)
+        note(f"  {JobFailedError(job).detail}")
     if len(failed) > _SHOWN_FAILURES:
         click.echo(f"  … and {len(failed) - _SHOWN_FAILURES} more: taskjob dlq list", err=True)
     return ExitCode.JOB_FAILED if failed else ExitCode.OK

@@ -28,6 +28,7 @@ def command(*, client: Client, names: tuple[str, ...], wait: bool, timeout: floa
     from taskjob.cli.app import report_error  # noqa: PLC0415
     from taskjob.cli.applying import apply_all  # noqa: PLC0415
     from taskjob.cli.documents import read_sources  # noqa: PLC0415
+    from taskjob.cli.output import note, tell  # noqa: PLC0415
     from taskjob.cli.progress import tell_endings, wait_all  # noqa: PLC0415
     from taskjob.cli.workers_known import warn_unless_known  # noqa: PLC0415
 
@@ -35,10 +36,10 @@ def command(*, client: Client, names: tuple[str, ...], wait: bool, timeout: floa
     jobs, served = [], set()
     for applied in apply_all(client, read_sources(names)):
         if applied.error is not None:
-            click.echo(f"{applied.shown} ({applied.source.where})", err=True)
+            note(f"{applied.shown} ({applied.source.where})")
             worst = report_error(applied.error)
             continue
-        click.echo(f"{applied.shown} {applied.outcome}")
+        tell(f"{applied.shown} {applied.outcome}")
         if applied.job is not None:
             jobs.append(applied.job)
         if applied.served is not None:

@@ -27,7 +27,7 @@ def command(*, client: Client, kind: str, name: str) -> None:
 def _job(client: Client, name: str) -> None:
     from taskjob.cli import words  # noqa: PLC0415
     from taskjob.cli.names import find_job  # noqa: PLC0415
-    from taskjob.cli.output import print_fields  # noqa: PLC0415
+    from taskjob.cli.output import print_fields, tell  # noqa: PLC0415
 
     job = find_job(client, name)
     told = job.document
@@ -65,7 +65,7 @@ def _job(client: Client, name: str) -> None:
         click.echo("Last error:")
         print_fields([("Type", job.last_error.type), ("Message", job.last_error.message)], indent=2)
         if job.last_error.traceback:
-            click.echo("".join(f"    {line}\n" for line in job.last_error.traceback.rstrip().splitlines()), nl=False)
+            tell("".join(f"    {line}\n" for line in job.last_error.traceback.rstrip().splitlines()), nl=False)
     if not job.finished:
         _why(client, job)
 

@@ -84,7 +84,7 @@ def _identity(item: Any) -> str:
 
 
 def _print(client: Client, kind: str, items: Sequence[Any], output: str, *, headers: bool) -> None:
-    from taskjob.cli.output import print_json, print_table, print_yaml  # noqa: PLC0415
+    from taskjob.cli.output import print_json, print_table, print_yaml, tell  # noqa: PLC0415
 
     if output == "json":
         print_json([item.document for item in items])
@@ -92,7 +92,7 @@ def _print(client: Client, kind: str, items: Sequence[Any], output: str, *, head
         print_yaml([_object(kind, item) for item in items])
     elif output == "name":
         for item in items:
-            click.echo(_name(kind, item))
+            tell(_name(kind, item))
     elif not items and headers:
         click.echo(f"no {kind} found", err=True)
     else:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @with_client
 def command(*, client: Client) -> None:
     """Print the version of this client, and what the server says of itself if one answers."""
+    from taskjob.cli.output import tell  # noqa: PLC0415
     from taskjob.client import requests  # noqa: PLC0415
     from taskjob.errors import TaskJobError  # noqa: PLC0415
 
@@ -24,7 +25,7 @@ def command(*, client: Client) -> None:
     try:
         answer = client.call(requests.ready())
     except TaskJobError as error:
-        click.echo(f"server  {client.target.server}: {error.detail}")
+        tell(f"server  {client.target.server}: {error.detail}")
         return
     store = f"store {answer.get('store')}, {answer.get('durability')}, schema {answer.get('schemaVersion')}"
-    click.echo(f"server  {client.target.server}: ready; {store}")
+    tell(f"server  {client.target.server}: ready; {store}")
