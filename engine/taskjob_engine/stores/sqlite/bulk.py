@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 _CHUNKS = (250, 50, 10, 1)
+_FILLED = (1, 10, 50, 150, 300, 500)
 
 Row = Sequence[Any]
 
@@ -37,9 +38,18 @@ def update_rows(connection: sqlite3.Connection, table: str, columns: tuple[str, 
 
 
 def with_rows(connection: sqlite3.Connection, sql: str, rows: Sequence[Row], shared: Row = ()) -> None:
-    """Run a statement of our own, in which `{rows}` stands for a VALUES list and ?1… for the `shared` values."""
-    for chunk in _chunks(rows):
-        connection.execute(_filled(sql, len(chunk[0]), len(shared), len(chunk)), [*shared, *chain.from_iterable(chunk)])
+    """Run a statement of our own, in which `{rows}` stands for a VALUES list and ?1… for the `shared` values.
+
+    The statement passes over rows whose first value is NULL (a join by it finds nothing): the list is filled up
+    with such rows, so that one statement carries all: each further one would wait for the interpreter's
+    lock, up to 5 ms beside a busy event loop.
+    """
+    for at in range(0, len(rows), _FILLED[-1]):
+        chunk = rows[at : at + _FILLED[-1]]
+        width = len(chunk[0])
+        size = next(size for size in _FILLED if size >= len(chunk))
+        values = [*shared, *chain.from_iterable(chunk), *[None] * (width * (size - len(chunk)))]
+        connection.execute(_filled(sql, width, len(shared), size), values)
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -35,7 +35,7 @@ ATTEMPT_COLUMNS = (
 
 _MARK_DIRTY = """
 INSERT INTO dirty (job_id, cluster_id, owner, version)
-SELECT v.column1, v.column2, v.column3, ?1 FROM ({rows}) AS v WHERE true
+SELECT v.column1, v.column2, v.column3, ?1 FROM ({rows}) AS v WHERE v.column1 IS NOT NULL
 ON CONFLICT (job_id) DO UPDATE SET
     cluster_id = excluded.cluster_id, owner = excluded.owner, version = excluded.version
 """
