@@ -106,7 +106,7 @@ class JobPage(View, frozen=True, kw_only=True):
 
 
 class AttemptView(View, frozen=True, kw_only=True):
-    """One delivery. `outcome` is absent while the lease is held."""
+    """One delivery, `number` within its run. `outcome` is absent while the lease is held."""
 
     run: int
     number: int
@@ -125,10 +125,10 @@ class AttemptList(View, frozen=True, kw_only=True):
 
 
 class LogView(View, frozen=True, kw_only=True):
-    """A piece of one attempt's log. Read on with `after=next`; `finished`: nothing will follow."""
+    """A piece of one delivery's log. Read on with `after=next`; `finished`: nothing will follow."""
 
     run: int
-    attempt: int
+    delivery: int
     text: str
     next: int
     finished: bool
@@ -294,7 +294,7 @@ def attempt_view(attempt: Attempt) -> AttemptView:
 
 
 def log_view(page: LogPage) -> LogView:
-    return LogView(run=page.run, attempt=page.delivery, text=page.text, next=page.next, finished=page.complete)
+    return LogView(run=page.run, delivery=page.delivery, text=page.text, next=page.next, finished=page.complete)
 
 
 def queue_view(queue: Queue) -> QueueView:

@@ -199,7 +199,7 @@ async def test_dead_letters_are_rerun_and_purged_by_filter(api, watched, ids):
         ({}, "/action"),
         ({"action": "delete"}, "/action"),
         ({"action": "cancel", "filter": {"phse": "queued"}}, "/filter/phse"),
-        ({"action": "cancel", "filter": {"phase": "completed"}}, "/filter/phases"),
+        ({"action": "cancel", "filter": {"phase": "completed"}}, "/filter/phase"),
         ({"token": "forged"}, "/token"),
         ({"token": "x", "action": "cancel"}, "/action"),
     ],
@@ -299,12 +299,12 @@ async def test_logs_are_read_in_pieces_and_followed_to_their_end(api, ids):
         )
 
     whole = (await api.call("GET", f"{JOBS}/{job.id}/logs")).json()
-    rest = (await api.call("GET", f"{JOBS}/{job.id}/logs?after=1&attempt=1&run=0")).json()
+    rest = (await api.call("GET", f"{JOBS}/{job.id}/logs?after=1&delivery=1&run=0")).json()
     followed = await api.call("GET", f"{JOBS}/{job.id}/logs?follow=true")
     resumed = await api.call("GET", f"{JOBS}/{job.id}/logs?follow=true", headers={"Last-Event-ID": "2"})
-    missing = await api.call("GET", f"{JOBS}/{job.id}/logs?attempt=9")
+    missing = await api.call("GET", f"{JOBS}/{job.id}/logs?delivery=9")
 
-    assert whole == {"run": 0, "attempt": 1, "text": "one\ntwo\n", "next": 2, "finished": True}
+    assert whole == {"run": 0, "delivery": 1, "text": "one\ntwo\n", "next": 2, "finished": True}
     assert rest["text"] == "two\n"
     log, end = events_of(followed.text)
     assert (log["event"], log["id"], json.loads(log["data"])["text"], end["event"]) == ("log", "2", "one\ntwo\n", "end")

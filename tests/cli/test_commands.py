@@ -45,20 +45,39 @@ def test_payloads(
     assert stack.client.get(ran.out.strip()).payload == payload
 
 
-def test_submit_with_logs_shows_each_attempt(run: Any) -> None:
+def test_submit_with_logs_shows_each_delivery(run: Any) -> None:
     ran = run("submit", "fail", "message=hm", "--logs", "--max-attempts", "2", "--timeout", "20s")
 
     assert ran.code == 1
     assert ran.out == "about to fail: hm\nabout to fail: hm\n"
-    assert "── attempt 2 ──" in ran.err
+    assert "── delivery 2 ──" in ran.err
 
 
-def test_logs_of_one_attempt_and_of_none(run: Any, stack: LiveStack) -> None:
+def test_a_large_result_is_printed_whole(run: Any, stack: LiveStack) -> None:
+    job = stack.finished("large", size=20_000)
+
+    assert f"large: taskjob result {job.id}\n" in run("describe", "job", job.id).out
+    assert json.loads(run("result", job.id).out) == "x" * 20_000
+
+
+def test_there_is_no_result_before_the_end_nor_of_a_job_that_failed(run: Any, stack: LiveStack) -> None:
+    failed = stack.finished("fail", message="no", fields={"retry": {"maxAttempts": 1}})
+    later = stack.client.submit("add", {"a": 1, "b": 1}, start_after=timedelta(hours=1))
+
+    early, never = run("result", later.id), run("result", failed.id)
+    stack.client.cancel(later.id)
+
+    assert (early.code, early.out, never.code, never.out) == (6, "", 1, "")
+    assert f"next: taskjob wait {later.id}" in early.err
+    assert "is a dead letter" in never.err
+
+
+def test_logs_of_one_delivery_and_of_none(run: Any, stack: LiveStack) -> None:
     job = stack.finished("add", a=4, b=5)
     later = stack.client.submit("add", {"a": 1, "b": 1}, start_after=timedelta(hours=1))
 
     assert run("logs", job.id).out == "adding 4 and 5\n"
-    assert run("logs", job.id, "--attempt", "1").out == "adding 4 and 5\n"
+    assert run("logs", job.id, "--delivery", "1").out == "adding 4 and 5\n"
     assert run("logs", job.id, "-f").out == "adding 4 and 5\n"
     assert run("logs", later.id).err == "not started yet: no log\n"
     stack.client.cancel(later.id)

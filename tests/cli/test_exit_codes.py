@@ -51,7 +51,7 @@ def test_1_job_failed(run: Any) -> None:
         (("frobnicate",), "'taskjob --help' lists the commands"),
         (("stats", "--server", "localhost"), "'localhost' is not a server"),
         (("dlq", "purge"), "say which"),
-        (("logs", "x", "-f", "--attempt", "1"), "leave --attempt and --run out"),
+        (("logs", "x", "-f", "--delivery", "1"), "leave --delivery and --run out"),
     ],
 )
 def test_2_usage(run: Any, arguments: tuple[str, ...], said: str) -> None:

@@ -146,7 +146,7 @@ def test_describe_a_finished_job(run: Any, done: JobView) -> None:
         'Payload:  {"a": 1, "b": 2}\n'
         "Result:  3\n"
         "Attempts:\n"
-        "RUN  NUMBER  WORKER  STARTED  TOOK  OUTCOME  ERROR\n"
+        "RUN  DELIVERY  WORKER  STARTED  TOOK  OUTCOME  ERROR\n"
         "0  1  steady  <time>  <span>  completed  -"
     )
 
@@ -168,7 +168,7 @@ def test_describe_a_dead_letter(run: Any, dead: JobView) -> None:
         "Duration:  <span>\n"
         'Payload:  {"message": "no luck"}\n'
         "Attempts:\n"
-        "RUN  NUMBER  WORKER  STARTED  TOOK  OUTCOME  ERROR\n"
+        "RUN  DELIVERY  WORKER  STARTED  TOOK  OUTCOME  ERROR\n"
         "0  1  steady  <time>  <span>  failed  ValueError: no luck\n"
         "0  2  steady  <time>  <span>  failed  ValueError: no luck\n"
         "Last error:\n"

@@ -134,7 +134,7 @@ def test_attempts_and_logs(stack: LiveStack) -> None:
         (1, "failed", "oops"),
         (2, "failed", "oops"),
     ]
-    assert "about to fail: oops" in "".join(piece.text for piece in stack.client.logs(job.id, attempt=1))
+    assert "about to fail: oops" in "".join(piece.text for piece in stack.client.logs(job.id, delivery=1))
 
 
 def test_following_a_log_ends_with_the_job(stack: LiveStack) -> None:

@@ -45,14 +45,14 @@ _NO_MORE: dict[int | str, dict[str, Any]] = {204: {"description": "The stream en
 
 class LogQuery(StrictModel):
     run: Annotated[int, Field(ge=0, le=2**31 - 1, strict=False)] | None = None
-    attempt: Annotated[int, Field(ge=1, le=2**31 - 1, strict=False)] | None = None
-    """The number of the delivery within its run; the last one unless named."""
+    delivery: Annotated[int, Field(ge=1, le=2**31 - 1, strict=False)] | None = None
+    """Its number within the run, as GET attempts tells it; the last one unless named."""
 
     after: Annotated[int, Field(ge=0, le=2**31 - 1, strict=False)] = 0
     """Where to go on: `next` of the piece before."""
 
     follow: Annotated[bool, Field(strict=False)] = False
-    """Stream what comes as server-sent events, until the attempt has ended."""
+    """Stream what comes as server-sent events, until the delivery has ended."""
 
 
 @router.get(
@@ -92,13 +92,13 @@ async def stream_job(
 async def read_log(
     request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, query: Annotated[LogQuery, Query()]
 ) -> Response:
-    """What one attempt wrote, the last unless named."""
+    """What one delivery wrote, the last unless named."""
     ref = JobRef(namespace=namespace, id=job_id)
     resumed = request.headers.get("last-event-id", "")
     after = int(resumed) if query.follow and resumed.isdecimal() and len(resumed) < 10 else query.after
-    page = await engine.logs(ref, run=query.run, delivery=query.attempt, after=after)
+    page = await engine.logs(ref, run=query.run, delivery=query.delivery, after=after)
     if page is None:
-        raise NotFoundError("no such job or attempt", hint="GET jobs/{id}/attempts lists them")
+        raise NotFoundError("no such job or delivery", hint="GET jobs/{id}/attempts lists them")
     if not query.follow:
         return answer(log_view(page))
     if page.complete and not page.text and resumed:
@@ -141,14 +141,14 @@ async def _log_events(
     engine: Engine, lifetime: Lifetime, ref: JobRef, query: LogQuery, after: int
 ) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
-    run, attempt = query.run, query.attempt
+    run, delivery = query.run, query.delivery
     pinged = loop.time()
     while not lifetime.stopping:
-        page = await engine.logs(ref, run=run, delivery=attempt, after=after)
+        page = await engine.logs(ref, run=run, delivery=delivery, after=after)
         if page is None:
             return
         if page.delivery:
-            run, attempt = page.run, page.delivery
+            run, delivery = page.run, page.delivery
         if page.text:
             after = page.next
             yield _frame("log", str(after), log_view(page))
@@ -163,7 +163,7 @@ async def _log_events(
 
 
 async def _never_ran(engine: Engine, ref: JobRef) -> bool:
-    """A job that ended without an attempt will not write anything."""
+    """A job that ended without a delivery will not write anything."""
     job = await engine.get(ref)
     return job is None or job.phase.is_terminal
 

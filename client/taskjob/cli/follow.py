@@ -1,4 +1,4 @@
-"""Printing a job's log while it grows, across its attempts."""
+"""Printing a job's log while it grows, across its deliveries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taskjob.errors import NotFoundError
 
 
 def follow_log(client: Client, job: str, *, timeout_seconds: float | None = None) -> JobView:
-    """Print until the job is finished; each further attempt is announced by a line on stderr.
+    """Print until the job is finished; each further delivery is announced by a line on stderr.
 
     Raises `TimeoutError` when the time is over.
     """
@@ -36,10 +36,10 @@ def follow_log(client: Client, job: str, *, timeout_seconds: float | None = None
         time.sleep(LOG_POLL_SECONDS)
 
 
-def print_log(client: Client, job: str, *, run: int | None, attempt: int | None) -> bool:
+def print_log(client: Client, job: str, *, run: int | None, delivery: int | None) -> bool:
     """Print what there is; False if nothing is."""
     found = False
-    for piece in client.logs(job, run=run, attempt=attempt):
+    for piece in client.logs(job, run=run, delivery=delivery):
         tell(piece.text, nl=False)
         found = True
     return found
@@ -53,7 +53,7 @@ def _announce(delivery: tuple[int, int], *, first: bool) -> None:
     run, number = delivery
     if first and number == 1:
         return
-    line = f"── attempt {number}" + (f" of run {run}" if run else "") + " ──"
+    line = f"── delivery {number}" + (f" of run {run}" if run else "") + " ──"
     click.echo(click.style(line, dim=True) if coloured() else line, err=True)
 
 

@@ -125,12 +125,12 @@ class AsyncClient:
         return await self.call(requests.attempts(job))
 
     async def logs(
-        self, job: str, *, run: int | None = None, attempt: int | None = None, follow: bool = False
+        self, job: str, *, run: int | None = None, delivery: int | None = None, follow: bool = False
     ) -> AsyncIterator[LogPiece]:
-        """The log of one attempt, the last unless named. With `follow`: also what comes, until the job ends."""
+        """The log of one delivery, the last unless named. With `follow`: also what comes, until the job ends."""
         after = 0
         while True:
-            piece = await self.call(requests.logs(job, run=run, delivery=attempt, after=after))
+            piece = await self.call(requests.logs(job, run=run, delivery=delivery, after=after))
             if piece.text:
                 yield piece
             moved, after = piece.following > after, piece.following

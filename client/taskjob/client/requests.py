@@ -188,7 +188,7 @@ def result(job: str) -> Call[Any]:
 
 
 def logs(job: str, *, run: int | None, delivery: int | None, after: int) -> Call[LogPiece]:
-    told = {"run": run, "attempt": delivery, "after": after}
+    told = {"run": run, "delivery": delivery, "after": after}
     params = {key: value for key, value in told.items() if value is not None}
     return Call(method="GET", path=_job_path(job, "logs"), params=params, read=_log_piece)
 
@@ -274,7 +274,7 @@ def _log_piece(document: Any) -> LogPiece:
         following=document["next"],
         finished=document["finished"],
         run=document["run"],
-        delivery=document["attempt"],
+        delivery=document["delivery"],
     )
 
 

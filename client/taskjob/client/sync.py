@@ -128,12 +128,12 @@ class Client:
         return self.call(requests.attempts(job))
 
     def logs(
-        self, job: str, *, run: int | None = None, attempt: int | None = None, follow: bool = False
+        self, job: str, *, run: int | None = None, delivery: int | None = None, follow: bool = False
     ) -> Iterator[LogPiece]:
-        """The log of one attempt, the last unless named. With `follow`: also what comes, until the job ends."""
+        """The log of one delivery, the last unless named. With `follow`: also what comes, until the job ends."""
         after = 0
         while True:
-            piece = self.call(requests.logs(job, run=run, delivery=attempt, after=after))
+            piece = self.call(requests.logs(job, run=run, delivery=delivery, after=after))
             if piece.text:
                 yield piece
             moved, after = piece.following > after, piece.following

@@ -115,6 +115,8 @@ class JobView(View, kw_only=True, rename="camel", frozen=True):
 
 
 class AttemptView(View, kw_only=True, rename="camel", frozen=True):
+    """One delivery; `number` counts them within `run`, from 1."""
+
     run: int
     number: int
     worker: str = ""

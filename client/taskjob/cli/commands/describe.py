@@ -57,7 +57,7 @@ def _job(client: Client, name: str) -> None:
             ("Finished", words.moment(job.finished_at)),
             ("Duration", words.duration(job)),
             ("Payload", _compact(job.payload)),
-            ("Result", _compact(job.result) if job.result_ref is None else "large: taskjob get job -o json"),
+            ("Result", _compact(job.result) if job.result_ref is None else f"large: taskjob result {job.shown}"),
         ]
     )
     _attempts(client.attempts(job.id))
@@ -83,7 +83,7 @@ def _attempts(attempts: list[AttemptView]) -> None:
         error = words.one_line(f"{one.error.type}: {one.error.message}") if one.error else ""
         began = words.moment(one.started_at or one.leased_at)
         rows.append([f"  {one.run}", str(one.number), one.worker, began, took, one.outcome or "running", error])
-    print_table(["  RUN", "NUMBER", "WORKER", "STARTED", "TOOK", "OUTCOME", "ERROR"], rows)
+    print_table(["  RUN", "DELIVERY", "WORKER", "STARTED", "TOOK", "OUTCOME", "ERROR"], rows)
 
 
 def _why(client: Client, job: JobView) -> None:
