@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from taskjob.errors import InvalidError
-from taskjob.model import Backoff, RetryPolicy, new_job_id, parse_time
+from taskjob.model import BackoffChoice, RetryChoice, new_job_id, parse_time
 from taskjob.spec import JobDocument, read_job_document, refuse_later_fields
-from taskjob.spec.retry import RetrySpec
-from taskjob_api.fast_document import FastDocument, FastRetry, read_fast
+from taskjob.spec.retry import BackoffSpec, RetrySpec
+from taskjob_api.fast_document import FastBackoff, FastDocument, FastRetry, read_fast
 from taskjob_engine.policies.canonical import document_hash
 from taskjob_engine.store import Submission
 
@@ -101,7 +101,7 @@ def _submission(
         labels=read.labels or {},
         priority=read.priority or 0,
         start_after=None if read.start_after is None else parse_time(read.start_after.upper()),
-        retry=None if read.retry is None else retry_policy(read.retry),
+        retry=None if read.retry is None else retry_choice(read.retry),
         timeout_seconds=read.timeout_seconds,
         active_deadline_seconds=read.active_deadline_seconds,
         idempotency_key=key,
@@ -120,24 +120,20 @@ def _hash(document: bytes, queue: str, task: str) -> str:
     return document_hash({**spec, "queue": queue, "task": task})
 
 
-def retry_policy(spec: RetrySpec | FastRetry) -> RetryPolicy:
-    """What the document leaves out is the product's default."""
-    product = RetryPolicy()
-    backoff = product.backoff
-    if spec.backoff is not None:
-        backoff = Backoff(
-            initial_seconds=_given(spec.backoff.initial_seconds, backoff.initial_seconds),
-            multiplier=_given(spec.backoff.multiplier, backoff.multiplier),
-            max_seconds=_given(spec.backoff.max_seconds, backoff.max_seconds),
-            jitter_percent=_given(spec.backoff.jitter_percent, backoff.jitter_percent),
-        )
-    return RetryPolicy(
-        max_attempts=_given(spec.max_attempts, product.max_attempts),
-        max_lost=_given(spec.max_lost, product.max_lost),
-        backoff=backoff,
-        non_retryable=tuple(spec.non_retryable or ()),
+def retry_choice(spec: RetrySpec | FastRetry) -> RetryChoice:
+    """What the document says, and nothing more: the rest is its queue's and the product's to choose."""
+    return RetryChoice(
+        max_attempts=spec.max_attempts,
+        max_lost=spec.max_lost,
+        backoff=None if spec.backoff is None else _backoff_choice(spec.backoff),
+        non_retryable=None if spec.non_retryable is None else tuple(spec.non_retryable),
     )
 
 
-def _given(value: int | None, default: int) -> int:
-    return default if value is None else value
+def _backoff_choice(spec: BackoffSpec | FastBackoff) -> BackoffChoice:
+    return BackoffChoice(
+        initial_seconds=spec.initial_seconds,
+        multiplier=spec.multiplier,
+        max_seconds=spec.max_seconds,
+        jitter_percent=spec.jitter_percent,
+    )

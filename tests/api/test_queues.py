@@ -33,6 +33,24 @@ async def test_a_queue_is_created_and_replaced_by_its_document(api):
     assert (await api.call("GET", f"{QUEUES}/images")).json() == replaced.json()
 
 
+async def test_retry_is_chosen_field_by_field_by_job_queue_and_product(api):
+    chosen = {"maxAttempts": 9, "backoff": {"initialSeconds": 7}, "nonRetryable": ["KeyError"]}
+    own = {"maxLost": 1, "backoff": {"maxSeconds": 70}}
+
+    made = await api.call("PUT", f"{QUEUES}/images", json={"jobDefaults": {"retry": chosen}})
+    job = (await api.call("GET", f"/jobs/{await api.submit(queue='images', retry=own)}")).json()
+    none = (await api.call("GET", f"/jobs/{await api.submit(queue='images', retry={'nonRetryable': []})}")).json()
+
+    assert made.json()["jobDefaults"] == {"retry": chosen}, "the queue shows what it was given, and no more"
+    assert job["retry"] == {
+        "maxAttempts": 9,
+        "maxLost": 1,
+        "backoff": {"initialSeconds": 7, "multiplier": 2, "maxSeconds": 70, "jitterPercent": 20},
+        "nonRetryable": ["KeyError"],
+    }
+    assert (none["retry"]["nonRetryable"], none["retry"]["backoff"]["initialSeconds"]) == ([], 7)
+
+
 async def test_a_persons_pause_stands_beside_the_declared_one(api):
     until = "2126-11-23T06:00:00Z"
 

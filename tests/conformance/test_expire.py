@@ -1,6 +1,6 @@
 """expire: lapses, time-outs, bounded steps, and who pays for a worker's death."""
 
-from taskjob.model import AttemptOutcome, Phase, Reason, RetryPolicy
+from taskjob.model import AttemptOutcome, Phase, Reason, RetryChoice
 
 
 async def test_g4_a_started_lease_that_lapses_is_lost_and_one_never_started_is_released(world):
@@ -53,7 +53,7 @@ async def test_steps_are_bounded_and_say_that_there_is_more(world):
 
 
 async def test_scenario_04_a_poison_job_dies_and_its_ten_neighbours_pay_nothing(world):
-    poison = await world.submit(priority=10, retry=RetryPolicy(max_attempts=5, max_lost=3))
+    poison = await world.submit(priority=10, retry=RetryChoice(max_attempts=5, max_lost=3))
     innocents = [await world.submit() for _ in range(10)]
     deaths = 0
     while (await world.job(poison)).phase is not Phase.DEAD_LETTER:
@@ -75,7 +75,7 @@ async def test_scenario_04_a_poison_job_dies_and_its_ten_neighbours_pay_nothing(
 
 
 async def test_with_max_lost_0_the_first_started_loss_is_final(world):
-    job = await world.submit(retry=RetryPolicy(max_lost=0))
+    job = await world.submit(retry=RetryChoice(max_lost=0))
     worker = await world.worker()
     await worker.start(await worker.lease_one())
     world.clock.advance(15)
@@ -180,7 +180,7 @@ async def test_scenario_02_time_that_the_clock_jumped_over_ends_no_attempt(world
 
 
 async def test_dead_letters_of_the_clock_are_counted_by_queue_and_task(world):
-    once = RetryPolicy(max_lost=0)
+    once = RetryChoice(max_lost=0)
     for _ in range(2):
         await world.submit(retry=once, priority=1)
     survivor = await world.submit(priority=1)
@@ -203,7 +203,7 @@ async def test_dead_letters_of_the_clock_are_counted_by_queue_and_task(world):
 
 
 async def test_an_attempt_that_was_timed_out_for_the_last_time_is_a_dead_letter_of_the_clock(world):
-    await world.submit(retry=RetryPolicy(max_attempts=1), timeout_seconds=5)
+    await world.submit(retry=RetryChoice(max_attempts=1), timeout_seconds=5)
     worker = await world.worker()
     await worker.start(await worker.lease_one())
     world.clock.advance(14)

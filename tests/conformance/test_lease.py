@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from taskjob.model import Phase, Reason, RetryPolicy
+from taskjob.model import Phase, Reason, RetryChoice
 from taskjob_engine.store import LeaseRequest
 
 
 async def test_a_grant_carries_all_a_worker_needs(world):
     job = await world.submit(
-        payload=b'{"a":1}', labels={"l": "v"}, timeout_seconds=9, retry=RetryPolicy(max_attempts=4), queue="q"
+        payload=b'{"a":1}', labels={"l": "v"}, timeout_seconds=9, retry=RetryChoice(max_attempts=4), queue="q"
     )
     world.clock.advance(2.5)
     worker = await world.worker(queues=("q",))

@@ -1,6 +1,6 @@
 """prune: retention, keys, garbage that is told until it is swept."""
 
-from taskjob.model import Phase, RetryPolicy
+from taskjob.model import Phase, RetryChoice
 from taskjob_engine.store import JobRef
 
 
@@ -25,7 +25,7 @@ async def test_a_finished_job_is_pruned_at_its_expiry_and_not_before(world):
 
 async def test_dead_letters_have_their_own_retention(world):
     job = await world.submit(
-        retry=RetryPolicy(max_attempts=1), ttl_seconds_after_finished=1, ttl_seconds_after_failed=100
+        retry=RetryChoice(max_attempts=1), ttl_seconds_after_finished=1, ttl_seconds_after_failed=100
     )
     worker = await world.worker()
     await worker.fail(await worker.lease_one())

@@ -2,12 +2,12 @@
 
 import pytest
 
-from taskjob.model import AttemptOutcome, Phase, RetryPolicy
+from taskjob.model import AttemptOutcome, Phase, RetryChoice
 from taskjob_engine.store import JobRef, Rerun
 
 
 async def dead_letter(world, **fields):
-    job = await world.submit(retry=RetryPolicy(max_attempts=1), **fields)
+    job = await world.submit(retry=RetryChoice(max_attempts=1), **fields)
     worker = await world.worker()
     await worker.fail(await worker.lease_one())
     return job, worker
@@ -103,7 +103,7 @@ async def test_scenario_08_many_dead_letters_are_rerun_once_each(world):
     count = 10_000
     jobs = []
     for _ in range(count // 500):
-        items = [world.submission(retry=RetryPolicy(max_attempts=1)) for _ in range(500)]
+        items = [world.submission(retry=RetryChoice(max_attempts=1)) for _ in range(500)]
         await world.submit_call(*items)
         jobs += [item.id for item in items]
     worker = await world.worker()

@@ -2,13 +2,13 @@
 
 import pytest
 
-from taskjob.model import AttemptOutcome, Backoff, ErrorInfo, Phase, Reason, RetryPolicy
+from taskjob.model import AttemptOutcome, BackoffChoice, ErrorInfo, Phase, Reason, RetryChoice
 
-PLAIN = Backoff(initial_seconds=2, multiplier=3, max_seconds=30, jitter_percent=0)
+PLAIN = BackoffChoice(initial_seconds=2, multiplier=3, max_seconds=30, jitter_percent=0)
 
 
 def policy(**fields):
-    return RetryPolicy(**({"backoff": PLAIN} | fields))
+    return RetryChoice(**({"backoff": PLAIN} | fields))
 
 
 async def run(world, worker, outcome, **more):

@@ -1,13 +1,13 @@
 """stats and audit: exact counts of one snapshot, and the conservation law."""
 
-from taskjob.model import RetryPolicy
+from taskjob.model import RetryChoice
 from taskjob_engine.store import JobRef
 
 
 async def mixed(world):
     """Five jobs: one waiting, one ready, one leased, one dead letter, one cancelled, then one completed in `b`."""
     worker = await world.worker(queues=("default", "b"))
-    await world.submit(retry=RetryPolicy(max_attempts=1))
+    await world.submit(retry=RetryChoice(max_attempts=1))
     await worker.fail(await worker.lease_one())
     await world.submit()
     await worker.lease_one()

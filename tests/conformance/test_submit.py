@@ -2,13 +2,13 @@
 
 import pytest
 
-from taskjob.model import Backoff, JobDefaults, Phase, Reason, RetryPolicy
+from taskjob.model import Backoff, BackoffChoice, JobDefaults, Phase, Reason, RetryChoice, RetryPolicy
 
 DAY = 86_400
 
 
 async def test_a_created_job_can_be_read_with_everything_it_was_given(world):
-    retry = RetryPolicy(max_attempts=2, backoff=Backoff(initial_seconds=7), non_retryable=("KeyError",))
+    retry = RetryChoice(max_attempts=2, backoff=BackoffChoice(initial_seconds=7), non_retryable=("KeyError",))
     job_id = await world.submit(
         payload=b'{"n":1}',
         name="first",
@@ -25,7 +25,8 @@ async def test_a_created_job_can_be_read_with_everything_it_was_given(world):
     )
     job = await world.job(job_id)
     assert bytes(job.payload) == b'{"n":1}'
-    assert (job.name, job.labels, job.priority, job.retry) == ("first", {"team": "cats"}, 5, retry)
+    assert (job.name, job.labels, job.priority) == ("first", {"team": "cats"}, 5)
+    assert job.retry == RetryPolicy(max_attempts=2, backoff=Backoff(initial_seconds=7), non_retryable=("KeyError",))
     assert (job.timeout_seconds, job.concurrency_key, job.idempotency_key) == (12, "k", "i")
     assert (job.ttl_seconds_after_finished, job.ttl_seconds_after_failed) == (1, 2)
     assert job.created_at == job.ready_at == world.clock.at
@@ -34,13 +35,32 @@ async def test_a_created_job_can_be_read_with_everything_it_was_given(world):
 
 
 async def test_what_a_job_leaves_out_comes_from_its_queue_then_the_product(world):
-    defaults = JobDefaults(retry=RetryPolicy(max_attempts=9), timeout_seconds=77, ttl_seconds_after_failed=5)
+    defaults = JobDefaults(retry=RetryChoice(max_attempts=9), timeout_seconds=77, ttl_seconds_after_failed=5)
     await world.queue(job_defaults=defaults)
     job = await world.job(await world.submit())
     assert (job.retry.max_attempts, job.timeout_seconds, job.ttl_seconds_after_failed) == (9, 77, 5)
     assert job.ttl_seconds_after_finished == 86_400
-    own = await world.job(await world.submit(timeout_seconds=3, retry=RetryPolicy()))
-    assert (own.timeout_seconds, own.retry) == (3, RetryPolicy())
+    own = await world.job(await world.submit(timeout_seconds=3, retry=RetryChoice()))
+    assert (own.timeout_seconds, own.retry) == (3, RetryPolicy(max_attempts=9))
+
+
+async def test_each_field_of_retry_is_the_jobs_choice_then_its_queues_then_the_products(world):
+    backoff = BackoffChoice(initial_seconds=7, max_seconds=70)
+    chosen = RetryChoice(max_attempts=9, max_lost=0, backoff=backoff, non_retryable=("KeyError",))
+    await world.queue(job_defaults=JobDefaults(retry=chosen))
+    own = RetryChoice(max_attempts=2, backoff=BackoffChoice(initial_seconds=0, jitter_percent=0))
+    job = await world.job(await world.submit(retry=own))
+    assert job.retry == RetryPolicy(
+        max_attempts=2,
+        max_lost=0,
+        backoff=Backoff(initial_seconds=0, multiplier=2, max_seconds=70, jitter_percent=0),
+        non_retryable=("KeyError",),
+    )
+    none = await world.job(await world.submit(retry=RetryChoice(max_lost=3, non_retryable=())))
+    assert (none.retry.max_attempts, none.retry.max_lost, none.retry.non_retryable) == (9, 3, ())
+    await world.queue(job_defaults=JobDefaults())
+    assert (await world.job(await world.submit())).retry == RetryPolicy()
+    assert (await world.job(job.id)).retry == job.retry
 
 
 async def test_queue_defaults_changed_later_do_not_change_accepted_jobs(world):

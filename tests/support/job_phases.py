@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskjob.model import AttemptOutcome, ErrorInfo, RetryPolicy, new_job_id
+from taskjob.model import AttemptOutcome, ErrorInfo, RetryChoice, new_job_id
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import (
     JobRef,
@@ -58,7 +58,7 @@ async def _submit(engine: Engine, task: str, *, queue: str = "unserved", **field
 
 async def _leased(engine: Engine, store: JobStore, session: SessionRef, task: str, queue: str, phase: str) -> str:
     attempts = 1 if phase == "dead_letter" else 5
-    job = await _submit(engine, task, queue=queue, retry=RetryPolicy(max_attempts=attempts))
+    job = await _submit(engine, task, queue=queue, retry=RetryChoice(max_attempts=attempts))
     [leased] = await store.lease([LeaseRequest(ref=session, n=1)])
     [grant] = leased.grants
     assert grant.job == job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from taskjob.model import AttemptOutcome, Backoff, ErrorInfo, Owner, QueueLimits, RetryPolicy
+from taskjob.model import AttemptOutcome, BackoffChoice, ErrorInfo, Owner, QueueLimits, RetryChoice
 
 QUEUES, TASKS = ("default", "q2"), ("a", "b")
 some = st.integers(0, 10**6)
@@ -24,10 +24,12 @@ submissions = st.fixed_dictionaries(
         "task": st.sampled_from(TASKS),
         "priority": st.integers(-1, 2),
         "retry": st.builds(
-            RetryPolicy,
+            RetryChoice,
             max_attempts=st.integers(1, 3),
             max_lost=st.integers(0, 2),
-            backoff=st.builds(Backoff, initial_seconds=st.integers(1, 3), jitter_percent=st.sampled_from((0, 20))),
+            backoff=st.builds(
+                BackoffChoice, initial_seconds=st.integers(1, 3), jitter_percent=st.sampled_from((0, 20))
+            ),
             non_retryable=st.sampled_from(((), ("KeyError",))),
         ),
         "timeout_seconds": st.sampled_from((5, 60)),

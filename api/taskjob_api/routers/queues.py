@@ -12,7 +12,7 @@ from taskjob.model import JobDefaults, Queue, QueueLimits, parse_time
 from taskjob.spec import QueueDocument, read_queue_document, refuse_later_fields
 from taskjob.spec.strict import StrictModel, Time
 from taskjob.spec.taskqueue import JobDefaultsSpec, LimitsSpec
-from taskjob_api.job_documents import retry_policy
+from taskjob_api.job_documents import retry_choice
 from taskjob_api.routers.access import (
     AdminNamespace,
     ControlNamespace,
@@ -121,7 +121,7 @@ def _limits(spec: LimitsSpec) -> QueueLimits:
 
 def _defaults(spec: JobDefaultsSpec) -> JobDefaults:
     return JobDefaults(
-        retry=None if spec.retry is None else retry_policy(spec.retry),
+        retry=None if spec.retry is None else retry_choice(spec.retry),
         timeout_seconds=spec.timeout_seconds,
         ttl_seconds_after_finished=spec.ttl_seconds_after_finished,
         ttl_seconds_after_failed=spec.ttl_seconds_after_failed,

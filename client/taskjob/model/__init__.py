@@ -10,9 +10,11 @@ from taskjob.model.job import (
     Attempt,
     AttemptOutcome,
     Backoff,
+    BackoffChoice,
     ErrorInfo,
     Job,
     Owner,
+    RetryChoice,
     RetryPolicy,
 )
 from taskjob.model.phase import Phase, Reason
@@ -25,6 +27,7 @@ __all__ = [
     "Attempt",
     "AttemptOutcome",
     "Backoff",
+    "BackoffChoice",
     "ErrorInfo",
     "Job",
     "JobDefaults",
@@ -36,6 +39,7 @@ __all__ = [
     "QueueCounts",
     "QueueLimits",
     "Reason",
+    "RetryChoice",
     "RetryPolicy",
     "WorkerInfo",
     "format_time",

@@ -29,7 +29,7 @@ SPARE_DELIVERIES = 20
 
 
 class RetryPolicy(Record, frozen=True, kw_only=True):
-    """Bounds of one run. Defaults are the product's, used where neither job nor queue says otherwise."""
+    """Bounds of one run, all of them decided. Defaults are the product's, used where neither job nor queue chose."""
 
     max_attempts: int = 5
     max_lost: int = 3
@@ -40,6 +40,25 @@ class RetryPolicy(Record, frozen=True, kw_only=True):
     def max_deliveries(self) -> int:
         """Most grants of one run, whatever ended them (G4)."""
         return self.max_attempts + self.max_lost + MAX_INTERRUPTIONS + SPARE_DELIVERIES
+
+
+class BackoffChoice(Record, frozen=True, kw_only=True):
+    """What a job or queue says of its back-off. None leaves a field to the next who may choose."""
+
+    initial_seconds: int | None = None
+    multiplier: int | None = None
+    max_seconds: int | None = None
+    jitter_percent: int | None = None
+
+
+class RetryChoice(Record, frozen=True, kw_only=True):
+    """What a job or queue says of its `RetryPolicy`: each field is the job's choice, else its queue's, else the
+    product's. An empty `non_retryable` is a choice."""
+
+    max_attempts: int | None = None
+    max_lost: int | None = None
+    backoff: BackoffChoice | None = None
+    non_retryable: tuple[str, ...] | None = None
 
 
 class Owner(Record, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskjob.model.job import Record, RetryPolicy
+from taskjob.model.job import Record, RetryChoice
 from taskjob.model.times import Micros
 
 
@@ -16,9 +16,10 @@ class QueueLimits(Record, frozen=True, kw_only=True):
 
 
 class JobDefaults(Record, frozen=True, kw_only=True):
-    """Applied at submit to what a job leaves out. None falls through to the product's default."""
+    """Applied at submit to what a job leaves out, each field of `retry` by itself. None falls through to the
+    product's default."""
 
-    retry: RetryPolicy | None = None
+    retry: RetryChoice | None = None
     timeout_seconds: int | None = None
     ttl_seconds_after_finished: int | None = None
     ttl_seconds_after_failed: int | None = None

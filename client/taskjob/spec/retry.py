@@ -19,7 +19,7 @@ class BackoffSpec(StrictModel):
 
 
 class RetrySpec(StrictModel):
-    """Replaces the queue's `jobDefaults.retry` as a whole; what it leaves out is the product's default."""
+    """Each field that a job leaves out is chosen by its queue's `jobDefaults.retry`, else by the product."""
 
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
     """Attempts of one run that may fail, time out or complete."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from taskjob.errors import InvalidError
-from taskjob.model import JobDefaults, Micros, RetryPolicy
+from taskjob.model import BackoffChoice, JobDefaults, Micros, RetryChoice, RetryPolicy
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle.spans import LONGEST_SECONDS
 from taskjob_engine.lifecycle.state import JobState
@@ -19,9 +21,12 @@ TIMEOUT_SECONDS = 3600
 TTL_SECONDS_AFTER_FINISHED = 86_400
 TTL_SECONDS_AFTER_FAILED = 1_209_600
 KEY_KEPT_SECONDS = 86_400
+RETRY = RetryPolicy()
 
 _LARGEST_PRIORITY = 1_000_000
 _LATEST = 2**53
+
+_replace = msgspec.structs.replace
 
 
 def resolve(item: Submission, defaults: JobDefaults, *, now: Micros) -> JobState:
@@ -36,7 +41,7 @@ def resolve(item: Submission, defaults: JobDefaults, *, now: Micros) -> JobState
         namespace=item.namespace,
         queue=item.queue,
         task=item.task,
-        retry=_first(item.retry, defaults.retry, RetryPolicy()),
+        retry=retry_policy(item.retry, defaults.retry),
         timeout_seconds=_first(item.timeout_seconds, defaults.timeout_seconds, TIMEOUT_SECONDS),
         priority=item.priority,
         concurrency_key=item.concurrency_key,
@@ -52,6 +57,20 @@ def resolve(item: Submission, defaults: JobDefaults, *, now: Micros) -> JobState
         active_deadline_seconds=deadline,
         deadline_at=None if deadline is None else now + deadline * SECOND,
     )
+
+
+def retry_policy(job: RetryChoice | None, queue: RetryChoice | None) -> RetryPolicy:
+    """Each field is the job's choice, else its queue's, else the product's."""
+    choices = [choice for choice in (queue, job) if choice is not None]
+    if not choices:
+        return RETRY
+    backoff = RETRY.backoff
+    policy = RETRY
+    for choice in choices:
+        policy = _replace(policy, **_chosen(choice))
+        if choice.backoff is not None:
+            backoff = _replace(backoff, **_chosen(choice.backoff))
+    return _replace(policy, backoff=backoff)
 
 
 def details_of(item: Submission) -> JobDetails:
@@ -86,6 +105,11 @@ def _check_numbers(item: Submission) -> None:
         raise InvalidError(f"priority must be within ±{_LARGEST_PRIORITY}", field="/spec/priority")
     if item.start_after is not None and not -_LATEST < item.start_after < _LATEST:
         raise InvalidError("startAfter is out of range", field="/spec/startAfter")
+
+
+def _chosen(choice: RetryChoice | BackoffChoice) -> dict[str, Any]:
+    fields = {name: getattr(choice, name) for name in choice.__struct_fields__}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _first(*values: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from taskjob.model import Micros, Owner, RetryPolicy
+from taskjob.model import Micros, Owner, RetryChoice
 from taskjob_engine.store.value import Value
 
 
@@ -26,7 +26,7 @@ class Submission(Value, frozen=True, kw_only=True):
     labels: dict[str, str] = msgspec.field(default_factory=dict)
     priority: int = 0
     start_after: Micros | None = None
-    retry: RetryPolicy | None = None
+    retry: RetryChoice | None = None
     timeout_seconds: int | None = None
     active_deadline_seconds: int | None = None
     idempotency_key: str | None = None
