@@ -1,6 +1,7 @@
 """The hot routes: `POST jobs` and `POST jobs/batch` as raw ASGI with msgspec, described in the same OpenAPI.
 
-An answer with 201 is written after the store's flush. When too many submits wait for it, further ones are shed.
+An answer with 201 is written after the store's flush. When too many submits wait for it, or their bodies are too
+large together, further ones are shed.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ from taskjob_engine.store import Submission, Submitted
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+MAX_BYTES_IN_FLIGHT = 256 * 1024 * 1024
+"""Of all submits together, from before a body is read until it is answered."""
+
 _PATH = re.compile(r"/v1/namespaces/([^/]+)/jobs(/batch)?\Z|/jobs\Z")
 _encode = msgspec.json.Encoder().encode
 
@@ -53,13 +57,37 @@ class SubmitRoutes:
         self._seconds = settings.request_seconds
         self._limit = settings.max_submits_in_flight
         self._in_flight = 0
+        self._bytes_in_flight = 0
 
     def match(self, path: str) -> Handler | None:
         """The handler of a POST to `path`, None where it is not ours."""
         found = _PATH.match(path)
         if found is None:
             return None
-        return self._batch if found[2] else self._single
+        return self._batch_in_budget if found[2] else self._single_in_budget
+
+    async def _single_in_budget(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = self._take(scope, MAX_BODY_BYTES)
+        try:
+            await self._single(scope, receive, send)
+        finally:
+            self._bytes_in_flight -= taken
+
+    async def _batch_in_budget(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = self._take(scope, MAX_BATCH_BYTES)
+        try:
+            await self._batch(scope, receive, send)
+        finally:
+            self._bytes_in_flight -= taken
+
+    def _take(self, scope: Scope, limit: int) -> int:
+        """What the body may become. Raises `OverloadedError` before any of it is read."""
+        declared = header(scope, b"content-length")
+        size = min(int(declared), limit) if declared is not None and declared.isdigit() else limit
+        if self._bytes_in_flight + size > MAX_BYTES_IN_FLIGHT:
+            raise OverloadedError("the submits under way are too large together", retry_after_seconds=1)
+        self._bytes_in_flight += size
+        return size
 
     async def _single(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_json(scope)

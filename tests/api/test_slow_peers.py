@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taskjob_api import rest_server
+from taskjob_api import rest_server, submit_route
 from taskjob_api.server import running
 from taskjob_api.settings import ApiSettings
 
@@ -16,9 +16,19 @@ WAIT_SECONDS = 10.0
 
 
 class Peer:
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.port = port
         self.reader = reader
         self.writer = writer
+        self.others: list[Peer] = []
+
+    @classmethod
+    async def connect(cls, port: int) -> Peer:
+        return cls(port, *await asyncio.open_connection("127.0.0.1", port))
+
+    async def another(self) -> Peer:
+        self.others.append(await Peer.connect(self.port))
+        return self.others[-1]
 
     async def says(self, data: bytes) -> None:
         self.writer.write(data)
@@ -48,10 +58,10 @@ async def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
         request_seconds=1.0,
     )  # fmt: skip
     async with running(settings) as api:
-        host, _, port = api.addresses.rest.removeprefix("http://").partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        yield Peer(reader, writer)
-        writer.close()
+        peer = await Peer.connect(int(api.addresses.rest.rpartition(":")[2]))
+        yield peer
+        for each in (peer, *peer.others):
+            each.writer.close()
 
 
 def post(path: str, length: int) -> bytes:
@@ -95,3 +105,22 @@ async def test_an_idle_connection_ends_whatever_came_last(peer, stray):
     await peer.says(b"x" * 10 + stray)
 
     assert await peer.is_closed()
+
+
+async def test_bodies_under_way_are_bounded_in_bytes_before_they_are_read(peer, monkeypatch):
+    monkeypatch.setattr(submit_route, "MAX_BYTES_IN_FLIGHT", 1000)
+    await peer.says(post("/jobs", 600))
+    body = b'{"task": "a", "payload": {"text": "%s"}}' % (b"x" * 500)
+    second = await peer.another()
+
+    await second.says(post("/jobs", len(body)) + body)
+    shed = await second.hears()
+    assert (await peer.hears()).startswith(b"HTTP/1.1 408 ")
+    third = await peer.another()
+    await third.says(post("/jobs", len(body)) + body)
+    accepted = await third.hears()
+
+    assert shed.startswith(b"HTTP/1.1 429 ")
+    assert b'"Overloaded"' in shed
+    assert b"retry-after: 1\r\n" in shed.lower()
+    assert accepted.startswith(b"HTTP/1.1 201 ")
