@@ -110,7 +110,7 @@ def _encode(snapshot: _Snapshot) -> str:
 def _decode(token: str) -> _Snapshot:
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)), type=_Snapshot)
-    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+    except (msgspec.DecodeError, binascii.Error, ValueError, RecursionError) as error:
         raise InvalidError(
             "the token is none of ours", field="/token", hint="ask for a preview and send its token unchanged"
         ) from error

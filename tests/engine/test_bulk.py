@@ -1,5 +1,7 @@
 """Bulk actions: what was previewed is what is done, once, in bounded steps."""
 
+import base64
+
 import pytest
 
 from taskjob.errors import InvalidError
@@ -116,7 +118,9 @@ async def test_an_action_on_phases_it_cannot_change_is_refused(lab, action, phas
 async def test_a_token_of_another_namespace_or_none_of_ours_is_refused(lab):
     ref = await lab.submit()
     preview = await lab.engine.preview(ALL, BulkAction.CANCEL)
-    for namespace, token in [("other", preview.token), ("default", "bm9uc2Vuc2U"), ("default", "ü"), ("default", "")]:
+    deep = base64.urlsafe_b64encode(b'{"x":' + b"[" * 100_000).decode()
+    forged = [("default", token) for token in ("bm9uc2Vuc2U", "ü", "", deep)]
+    for namespace, token in [("other", preview.token), *forged]:
         with pytest.raises(InvalidError) as refusal:
             await lab.engine.execute(namespace, token)
         assert refusal.value.field == "/token"
