@@ -34,8 +34,8 @@ class Caller(Principal, frozen=True, kw_only=True):
 
     def require(self, scope: Scope, namespace: str) -> None:
         """Raise `NotFoundError` for a foreign namespace, `ForbiddenError` where the scope is missing."""
-        mine = namespace in self.namespaces or (ANY in self.namespaces and _NAMESPACE.match(namespace) is not None)
-        if not mine:
+        named = _NAMESPACE.match(namespace) is not None  # first: `*` stands for all and is the name of none
+        if not (named and (namespace in self.namespaces or ANY in self.namespaces)):
             raise NotFoundError(f"no namespace {namespace!r}, or not yours")
         if scope not in self.scopes and not (Scope.ADMIN in self.scopes and scope is not Scope.WORKER):
             raise ForbiddenError(

@@ -85,6 +85,18 @@ async def test_each_call_needs_its_scope(start_api, file, needed, method, path, 
     assert statuses == {scope: status if scope in {needed, Scope.ADMIN} else 403 for scope in Scope}
 
 
+@pytest.mark.parametrize("name", ["*", "%2A", "Media", "a_b"])
+async def test_what_no_namespace_may_be_named_is_none_for_a_token_of_all(start_api, file, name):
+    token, _ = create_token(file, scopes=[Scope.ADMIN], now=NOW, namespaces=["*"])
+    api = await start_api(tokens=file)
+
+    submit = await api.call("POST", f"/v1/namespaces/{name}/jobs", json={"task": "a"}, headers=bearer(token))
+    read = await api.call("GET", f"/v1/namespaces/{name}/jobs", headers=bearer(token))
+
+    assert (submit.status_code, read.status_code) == (404, 404)
+    assert (await api.call("GET", "/v1/namespaces/media/jobs", headers=bearer(token))).status_code == 200
+
+
 async def test_a_foreign_namespace_looks_like_a_missing_one(start_api, file):
     mine, _ = create_token(file, scopes=[Scope.ADMIN], now=NOW, namespaces=["media", "default"])
     other, _ = create_token(file, scopes=[Scope.ADMIN], now=NOW, namespaces=["other"])
