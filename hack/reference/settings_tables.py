@@ -82,7 +82,8 @@ def render_worker() -> str:
             told = ["", NOT_ARGUMENTS[name]]
         elif name in arguments:
             parameter = arguments[name]
-            shown = "/".join(parameter.opts) if isinstance(parameter, click.Option) else parameter.make_metavar(None)
+            option = isinstance(parameter, click.Option)
+            shown = "/".join(parameter.opts) if option else parameter.make_metavar(click.Context(command))
             told = [shown, str(parameter.envvar or "")]
         else:
             raise SystemExit(f"taskjob worker: nothing sets {name}")

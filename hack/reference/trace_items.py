@@ -287,7 +287,7 @@ WORKER: tuple[Row, ...] = (
     (
         "W10",
         "reconnect with jitter and resume",
-        ("gateway/test_resume.py::TestTcp*", "worker/test_faults.py::*api_restart*", "unit/*::*reconnect*"),
+        ("gateway/test_connections.py::*", "worker/test_faults.py::*api_restart*", "unit/*::*reconnect*"),
     ),
     ("W11", "metrics and health", ("worker/*::*metrics*", "unit/worker/*::*metrics*", "unit/*::*healthz*")),
     (

@@ -16,7 +16,9 @@ def test_by_call(): pytest.skip("needs a call")
 @pytest.mark.skipif(True, reason="needs a mark")
 def test_by_mark(): pass
 
-@pytest.mark.xfail
+expected_failure = pytest.mark.xfail
+
+@expected_failure
 def test_expected_failure(): assert False
 """
 MODULE = """
