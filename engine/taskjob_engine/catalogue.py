@@ -44,7 +44,9 @@ FAILURES = MetricSpec(
     "taskjob_job_failures_total", "counter", (*_TASK, "outcome"), "Attempts that failed, timed out or crashed."
 )
 RETRIES = MetricSpec("taskjob_retries_total", "counter", _TASK, "Failed attempts that will be retried.")
-DEAD = MetricSpec("taskjob_jobs_dead_lettered_total", "counter", _TASK, "Jobs that a settle made dead letters.")
+DEAD = MetricSpec(
+    "taskjob_jobs_dead_lettered_total", "counter", _TASK, "Jobs that a settle or the clock made dead letters."
+)
 STALE = MetricSpec("taskjob_settles_refused_total", "counter", ("verdict", "reason"), "Settles stale or replayed.")
 EXPIRED = MetricSpec(
     "taskjob_leases_expired_total",

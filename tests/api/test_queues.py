@@ -6,6 +6,7 @@ import job_phases
 import pytest
 
 from taskjob.errors import UnavailableError
+from taskjob_engine.store import Renewal, SessionOpen, SessionRef
 from taskjob_engine.stores.memory import MemoryStore
 
 QUEUES = "/v1/namespaces/default/queues"
@@ -98,6 +99,19 @@ async def test_workers_are_shown_with_what_they_hold(api):
     [worker] = (await api.call("GET", "/v1/namespaces/default/workers")).json()["items"]
 
     assert (worker["name"], worker["slots"], worker["held"], worker["closed"]) == ("w-1", 8, 2, False)
+
+
+async def test_a_draining_worker_is_shown_as_draining(api):
+    opening = {"worker": "w-1", "namespace": "default", "queues": ("default",), "tasks": ("demo",), "slots": 1}
+    await api.engine.open_session(
+        SessionOpen(session="a" * 32, principal="token:w", carrier="tcp", ttl_seconds=15.0, **opening)
+    )
+    before = (await api.call("GET", "/v1/namespaces/default/workers")).json()["items"]
+    ref = SessionRef(session="a" * 32, epoch=1, principal="token:w")
+    await api.engine.renew(Renewal(ref=ref, ttl_seconds=15.0, draining=True))
+    after = (await api.call("GET", "/v1/namespaces/default/workers")).json()["items"]
+
+    assert [[worker["draining"] for worker in told] for told in (before, after)] == [[False], [True]]
 
 
 async def test_stats_count_every_job_in_one_snapshot(api):
