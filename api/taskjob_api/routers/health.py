@@ -18,7 +18,7 @@ STORE_SECONDS = 2.0
 
 @router.get("/healthz", responses=answers(Health))
 async def healthz() -> Response:
-    """The event loop answers."""
+    """Whether the process lives: its event loop answers."""
     return answer(Health(status="ok"))
 
 
@@ -54,7 +54,7 @@ async def readyz(request: Request) -> Response:
     responses={200: {"description": "Prometheus text", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Prometheus text; names stand in docs/reference/metrics.md."""
+    """Everything counted, as Prometheus text. The names stand in docs/reference/metrics.md."""
     return Response(await api_state(request).engine.metrics(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -107,7 +107,7 @@ async def amend_job(request: Request, engine: TheEngine, namespace: ControlNames
 async def cancel_job(
     request: Request, engine: TheEngine, namespace: ControlNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """End a job. One that waits is cancelled at once; one that runs is told, and cancelled when its attempt ends."""
+    """Cancel a job: at once where it waits; one that runs is told, and cancelled when its attempt ends."""
     await refuse_body(request)
     ref = JobRef(namespace=namespace, id=job_id)
     [verdict] = await engine.cancel([ref])

@@ -45,11 +45,13 @@ class PauseDocument(StrictModel):
 
 @router.get("/queues", responses=answers(QueueList))
 async def list_queues(engine: TheEngine, namespace: ReadNamespace, _: Nothing) -> Response:
+    """The namespace's queues, each with its limits, its defaults and what pauses it."""
     return answer(QueueList(items=[queue_view(queue) for queue in await engine.queues(namespace)]))
 
 
 @router.get("/queues/{queue}", responses=answers(QueueView))
 async def get_queue(engine: TheEngine, namespace: ReadNamespace, queue: QueueNameInPath, _: Nothing) -> Response:
+    """One queue: its limits, its defaults and what pauses it."""
     return answer(queue_view(await _found(engine, namespace, queue)))
 
 

@@ -15,5 +15,5 @@ router = APIRouter(tags=["workers"])
 
 @router.get("/workers", responses=answers(WorkerList))
 async def list_workers(engine: TheEngine, namespace: ReadNamespace, _: Annotated[NoParameters, Query()]) -> Response:
-    """Live sessions, and those that ended within the last minute."""
+    """Workers: the live sessions, and those that ended within the last minute."""
     return answer(WorkerList(items=[worker_view(worker) for worker in await engine.workers(namespace)]))
