@@ -119,7 +119,8 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     `name` is the function's name unless given. `executor` is `async` for `async def` and `thread` for `def` unless
     given; `process` isolates crashes and can be killed. `queue`, `timeout_seconds` and `retry` are defaults for
-    jobs submitted through this task.
+    jobs submitted through this task object (`build.submit(...)`); `taskjob submit NAME`, documents and other languages
+    know the name alone.
     """
 
     def register(function: Callable[..., Any]) -> Task[..., Any]:

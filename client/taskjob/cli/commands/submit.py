@@ -54,6 +54,9 @@ def command(
 
     KEY=VALUE pairs make up the payload. A value that is JSON is taken as JSON (3, true, [1,2]), anything else as
     text; KEY:=TEXT takes it as text in any case.
+
+    TASK is a name and no code is read here: what @task says (queue, timeout_seconds, retry) holds for jobs submitted
+    through the task object. Say it by options, or in the queue's jobDefaults.
     """
     from taskjob.cli.filters import pairs  # noqa: PLC0415
     from taskjob.cli.payloads import payload_of  # noqa: PLC0415
