@@ -98,6 +98,18 @@ async def test_scenario_03_a_repeated_seq_leaves_out_what_was_settled_meanwhile(
     assert (nothing.grants, nothing.replayed) == ((), True)
 
 
+async def test_a_repeated_seq_brings_what_that_very_call_granted(world):
+    for _ in range(4):
+        await world.submit()
+    worker, other = await world.worker(), await world.worker()
+    await worker.lease(1, seq=1)
+    await worker.lease(1)
+    await other.lease(1, seq=2)
+    [young] = await worker.lease(1, seq=2)
+    again = await worker.lease_call(1, seq=2)
+    assert (again.replayed, [(g.job, g.lease) for g in again.grants]) == (True, [(young.job, young.lease)])
+
+
 async def test_a_seq_that_brought_nothing_may_ask_again(world):
     worker = await world.worker()
     assert await worker.lease(1, seq=3) == []

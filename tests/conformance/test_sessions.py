@@ -135,6 +135,25 @@ async def test_a_lease_that_is_held_but_gone_is_told_as_lost_with_the_reason(wor
     assert answer.released == 0
 
 
+async def test_each_lease_that_is_gone_is_told_with_the_end_of_its_own_delivery(world):
+    job = await world.submit()
+    worker = await world.worker()
+    failed = await worker.lease_one()
+    await worker.fail(failed, delay_seconds=0)
+    released = await worker.lease_one()
+    await worker.settle(released, AttemptOutcome.RELEASED)
+    forged = (job, "d" * 32)
+    answer = await worker.renew(holding=(*held(failed, released), forged))
+    assert [m.reason for m in answer.lost] == ["Finished", "Released", "Superseded"]
+
+
+async def test_g3_a_job_of_another_namespace_is_unknown_to_who_claims_to_hold_it(world):
+    _, first, _ = await two_leases(world)
+    far = await world.worker(namespace="far")
+    for answer in (await far.renew(holding=held(first)), await far.start(first)):
+        assert [(m.job, m.reason) for m in answer.lost] == [(first.job, "UnknownJob")]
+
+
 async def test_g3_another_sessions_lease_cannot_be_held_started_or_reported(world):
     _, first, _ = await two_leases(world)
     thief = await world.worker()

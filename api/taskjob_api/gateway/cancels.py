@@ -60,7 +60,7 @@ class CancelPushes:
 
     def _hint(self, live: LiveSession) -> None:
         session = live.ref.session
-        if session not in self._hinted:
+        if session not in self._hinted:  # no fence: one timer for many hints
             delay = max(GATHER_SECONDS, live.checked_at + QUIET_SECONDS - self._clock())
             self._hinted[session] = asyncio.get_running_loop().call_later(delay, self._ask, live)
 
