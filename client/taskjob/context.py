@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from taskjob.errors import TooLargeError
+from taskjob.errors import InvalidError, TooLargeError
+from taskjob.wire.json_values import MAX_VALUE_DEPTH, is_too_deep
 from taskjob.wire.messages import MAX_CHECKPOINT_BYTES
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class Context:
     def checkpoint(self) -> Any:
         """The JSON value saved last, by this delivery or an earlier one; None if there is none.
 
-        Assigning saves it (≤ 64 KiB, else `TooLargeError`): the next delivery begins with it.
+        Assigning saves it (≤ 64 KiB, else `TooLargeError`; ≤ 100 levels, else `InvalidError`): the next delivery
+        begins with it.
         """
         return None if self._saved is None else msgspec.json.decode(self._saved)
 
@@ -118,6 +120,8 @@ class Context:
                 f"a checkpoint holds at most {MAX_CHECKPOINT_BYTES} bytes of JSON, this one has {len(raw)}",
                 hint="keep large state elsewhere and only its place in the checkpoint",
             )
+        if is_too_deep(raw):
+            raise InvalidError(f"a checkpoint is nested at most {MAX_VALUE_DEPTH} levels deep", hint="flatten it")
         self._saved = raw
         self._port.checkpoint(raw)
 

@@ -14,6 +14,7 @@ import msgspec
 from taskjob.model.job import AttemptOutcome, ErrorInfo
 from taskjob.payload import InvalidPayloadError
 from taskjob.signals import Cancel, Retry, Snooze
+from taskjob.wire.json_values import MAX_VALUE_DEPTH, is_too_deep
 from taskjob.wire.messages import MAX_RESULT_BYTES
 
 MAX_MESSAGE_CHARACTERS = 2048
@@ -45,6 +46,8 @@ def returned(value: Any) -> Ending:
         return _final("InvalidResult", f"the result is not JSON: {error}")
     if len(raw) > MAX_RESULT_BYTES:
         return _final("ResultTooLarge", f"the result has {len(raw)} bytes of JSON; at most {MAX_RESULT_BYTES} are kept")
+    if is_too_deep(raw):
+        return _final("InvalidResult", f"the result is nested deeper than {MAX_VALUE_DEPTH} levels")
     return Ending(AttemptOutcome.COMPLETED, raw)
 
 

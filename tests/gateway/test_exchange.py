@@ -142,6 +142,56 @@ async def test_an_oversized_result_costs_only_its_own_settle(house, hire):
     assert (await worker.settle(first)).verdicts == ()
 
 
+POISON = [b'"\xff\xfe"', b'{"a":1e999}', b"[" * 101 + b"]" * 101, b'{"a":' * 300 + b"1" + b"}" * 300, b"9" * 5000]
+
+
+@pytest.mark.parametrize("poison", POISON)
+async def test_a_result_that_others_could_not_read_costs_only_its_own_settle(house, hire, poison):
+    worker = await hire()
+    await house.submit("noop", "noop")
+    first, second = await worker.take(2)
+    update = await worker.call(
+        worker.exchange(settle=(worker.completed(first, result=msgspec.Raw(poison)), worker.completed(second)))
+    )
+    assert update.verdicts == (Verdict(job=first.job, lease=first.lease, verdict="rejected", reason="InvalidResult"),)
+    assert (await house.job(second.job)).phase is Phase.COMPLETED
+    assert (await worker.settle(first)).verdicts == ()
+
+
+@pytest.mark.parametrize("poison", POISON)
+async def test_a_checkpoint_that_others_could_not_read_is_not_kept_and_nothing_else_is_lost(house, hire, poison):
+    worker = await hire()
+    [job] = await house.submit("noop")
+    [grant] = await worker.take(1)
+    started = (Started(job=job, lease=grant.lease),)
+    good = Progress(job=job, lease=grant.lease, progress="1/2", checkpoint=msgspec.Raw(b"1"))
+    await worker.call(worker.exchange(started=started, progress=(good,)))
+    bad = Progress(job=job, lease=grant.lease, progress="2/2", checkpoint=msgspec.Raw(poison))
+    update = await worker.call(worker.exchange(progress=(bad,)))
+    assert [(told.verdict, told.reason) for told in update.verdicts] == [("rejected", "InvalidCheckpoint")]
+    interrupted = worker.completed(grant, outcome=AttemptOutcome.INTERRUPTED)
+    assert (await worker.call(worker.exchange(settle=(interrupted,)))).verdicts == ()
+    worker.held.clear()
+    [again] = await worker.take(1)
+    assert bytes(again.checkpoint) == b"1"
+
+
+async def test_values_are_kept_as_one_line_so_that_no_frame_breaks(house):
+    author, reader = await house.worker("http").enter(), await house.worker("tcp").enter()
+    [job] = await house.submit("noop")
+    [grant] = await author.take(1)
+    spread = msgspec.Raw(b'{\r\n\n "a" :\n1}')
+    progress = Progress(job=job, lease=grant.lease, checkpoint=spread)
+    interrupted = author.completed(grant, outcome=AttemptOutcome.INTERRUPTED)
+    await author.call(author.exchange(started=(Started(job=job, lease=grant.lease),), progress=(progress,)))
+    assert (await author.call(author.exchange(settle=(interrupted,)))).verdicts == ()
+    [again] = await reader.take(1)
+    assert bytes(again.checkpoint) == b'{"a":1}'
+    await reader.call(reader.exchange(settle=(reader.completed(again, result=msgspec.Raw(b'{"b" : [1, 2]}')),)))
+    assert bytes((await house.job(job)).result) == b'{"b":[1,2]}'
+    await author.client.aclose()
+
+
 async def test_stale_and_forged_leases_are_refused_with_a_reason(house, hire):
     worker, thief = await hire(), await hire()
     [job] = await house.submit("noop")

@@ -114,7 +114,7 @@ class Exchanges:
                         checkpoint=None if p.checkpoint is msgspec.UNSET else bytes(p.checkpoint),
                     )
                     for work in works
-                    for p in work.exchange.progress
+                    for p in work.progress
                 ),
             )
         )

@@ -8,10 +8,11 @@ stand in `Carrier`.
 from __future__ import annotations
 
 from enum import StrEnum
+from itertools import chain
 
 import msgspec
 
-from taskjob.wire.message_limits import MAX_WAIT_SECONDS, RefusedError, check, oversized
+from taskjob.wire.message_limits import MAX_WAIT_SECONDS, RefusedError, check, kept_progress, kept_settle
 from taskjob.wire.messages import (
     MAX_ITEMS,
     SUPPORTED_PROTOCOLS,
@@ -19,6 +20,7 @@ from taskjob.wire.messages import (
     Drain,
     Exchange,
     FromWorker,
+    Progress,
     Register,
     Renew,
     Resume,
@@ -60,11 +62,13 @@ class Return(Intent, frozen=True, kw_only=True):
 
 
 class Work(Intent, frozen=True, kw_only=True):
-    """Carry out an exchange in the order logs, started and progress, settles, want. `settles` leaves out those that
-    `rejected` answers; `want` and `wait_seconds` are within bounds; `repeated`: the same seq came before."""
+    """Carry out an exchange in the order logs, started and progress, settles, want. `settles` and `progress` stand for
+    the exchange's: with values as they are kept, and without those that `rejected` answers. `want` and `wait_seconds`
+    are within bounds; `repeated`: the same seq came before."""
 
     exchange: Exchange
     settles: tuple[Settle, ...]
+    progress: tuple[Progress, ...]
     rejected: tuple[Verdict, ...]
     want: int
     wait_seconds: float
@@ -165,15 +169,7 @@ class GatewaySession:
 
     def _work(self, message: Exchange) -> Work:
         repeated = self._check_seq(message.seq)
-        rejected: tuple[Verdict, ...] = ()
-        settles = message.settle
-        if any(map(oversized, settles)):
-            rejected = tuple(
-                Verdict(job=settle.job, lease=settle.lease, verdict="rejected", reason="TooLarge")
-                for settle in settles
-                if oversized(settle)
-            )
-            settles = tuple(settle for settle in settles if not oversized(settle))
+        settles, progress, rejected = _kept(message)
         want = 0 if self.draining else message.want
         if self.carrier is Carrier.TCP:
             if self.credit + want > MAX_CREDIT:
@@ -182,6 +178,7 @@ class GatewaySession:
         return Work(
             exchange=message,
             settles=settles,
+            progress=progress,
             rejected=rejected,
             want=want,
             wait_seconds=min(message.wait_seconds, MAX_WAIT_SECONDS),
@@ -213,6 +210,17 @@ def negotiate(offered: tuple[int, ...]) -> int:
             f"the worker offers {', '.join(map(str, offered[:10])) or 'none'}",
         )
     return max(common)
+
+
+def _kept(message: Exchange) -> tuple[tuple[Settle, ...], tuple[Progress, ...], tuple[Verdict, ...]]:
+    """What of an exchange can be kept, and the verdicts of what cannot."""
+    settles = [kept_settle(settle) for settle in message.settle]
+    progress = [kept_progress(item) for item in message.progress]
+    return (
+        tuple(item for item in settles if isinstance(item, Settle)),
+        tuple(item for item in progress if isinstance(item, Progress)),
+        tuple(item for item in chain(settles, progress) if isinstance(item, Verdict)),
+    )
 
 
 def _check_named(message: FromWorker) -> None:

@@ -1,7 +1,7 @@
 """How large and how odd the content of a worker's message may be. Pure checks; order and state are the session's.
 
-What can be mended for the worker (an overlong error text or log chunk) is cut; a result that is too large costs
-only its own settle (verdict `rejected`); the rest is a worker's programming error and refused as a whole.
+What can be mended for the worker (an overlong error text or log chunk) is cut; a result or checkpoint that cannot be
+kept costs only itself (verdict `rejected`); the rest is a worker's programming error and refused as a whole.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 from taskjob.model import AttemptOutcome, is_identifier
 from taskjob.model.job import ErrorInfo
+from taskjob.wire.json_values import compact
 from taskjob.wire.messages import (
     MAX_CHECKPOINT_BYTES,
     MAX_ITEMS,
@@ -33,6 +34,7 @@ from taskjob.wire.messages import (
     Settle,
     Started,
     Submit,
+    Verdict,
     Witness,
 )
 
@@ -82,9 +84,36 @@ def check(message: FromWorker) -> None:
             _check_session(message.session, message.epoch)
 
 
-def oversized(settle: Settle) -> bool:
-    """Whether this settle's result is over the limit, and the settle therefore `rejected`."""
-    return settle.result is not msgspec.UNSET and len(memoryview(settle.result)) > MAX_RESULT_BYTES
+def kept_settle(settle: Settle) -> Settle | Verdict:
+    """The settle with its result as it is kept, or the verdict that refuses it."""
+    if settle.result is msgspec.UNSET:
+        return settle
+    if len(memoryview(settle.result)) > MAX_RESULT_BYTES:
+        return _rejected(settle, "TooLarge")
+    try:
+        result = compact(bytes(settle.result))
+    except ValueError:
+        return _rejected(settle, "InvalidResult")
+    if len(result) > MAX_RESULT_BYTES:
+        return _rejected(settle, "TooLarge")
+    return msgspec.structs.replace(settle, result=msgspec.Raw(result))
+
+
+def kept_progress(progress: Progress) -> Progress | Verdict:
+    """The progress with its checkpoint as it is kept, or the verdict that refuses it."""
+    if progress.checkpoint is msgspec.UNSET:
+        return progress
+    try:
+        checkpoint = compact(bytes(progress.checkpoint))
+    except ValueError:
+        return _rejected(progress, "InvalidCheckpoint")
+    if len(checkpoint) > MAX_CHECKPOINT_BYTES:
+        return _rejected(progress, "InvalidCheckpoint")
+    return msgspec.structs.replace(progress, checkpoint=msgspec.Raw(checkpoint))
+
+
+def _rejected(item: Settle | Progress, reason: str) -> Verdict:
+    return Verdict(job=item.job, lease=item.lease, verdict="rejected", reason=reason)
 
 
 def cut_error(error: ErrorInfo | None) -> ErrorInfo | None:

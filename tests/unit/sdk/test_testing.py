@@ -48,12 +48,23 @@ def deep() -> object:
     return value
 
 
+def nested() -> object:
+    value: list[object] = []
+    for _ in range(101):
+        value = [value]
+    return value
+
+
+def hoard(context: Context) -> None:
+    context.checkpoint = nested()
+
+
 def asleep() -> None:
     raise Snooze(60)
 
 
-ADD, STEPS, SIGNAL, PARENT, ODD, DEEP, ASLEEP = (
-    Task(function) for function in (add, steps, signal, parent, odd, deep, asleep)
+ADD, STEPS, SIGNAL, PARENT, ODD, DEEP, NESTED, HOARD, ASLEEP = (
+    Task(function) for function in (add, steps, signal, parent, odd, deep, nested, hoard, asleep)
 )
 
 
@@ -88,10 +99,16 @@ async def test_an_async_task_runs_inside_a_loop():
 
 def test_a_wrong_payload_and_a_wrong_result_are_final_failures():
     wrong = run_task(ADD, {"a": "one"})
-    unwritable = [run_task(ODD), run_task(DEEP)]
+    unwritable = [run_task(ODD), run_task(DEEP), run_task(NESTED)]
 
     assert (wrong.outcome, wrong.error.type, wrong.retryable) == (AttemptOutcome.FAILED, "InvalidPayload", False)
-    assert [(run.error.type, run.retryable) for run in unwritable] == [("InvalidResult", False)] * 2
+    assert [(run.error.type, run.retryable) for run in unwritable] == [("InvalidResult", False)] * 3
+
+
+def test_a_checkpoint_that_the_server_would_refuse_is_refused_where_it_is_made():
+    run = run_task(HOARD)
+    assert (run.error.type, run.checkpoint) == ("InvalidError", None)
+    assert "100 levels" in run.error.message
 
 
 @pytest.mark.parametrize(
