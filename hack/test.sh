@@ -13,7 +13,7 @@ if [ $# -gt 0 ]; then
 fi
 
 work=$(mktemp -d)
-trap 'jobs -p | xargs -r kill 2>/dev/null; rm -rf "$work"' EXIT
+trap 'kill "$uncovered" 2>/dev/null; rm -rf "$work"' EXIT
 status=0
 
 "$bin/python" -m pytest -m uncovered --durations=15 >"$work/uncovered.log" 2>&1 &
