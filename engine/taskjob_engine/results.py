@@ -35,7 +35,7 @@ class Results:
                 fresh[index] = created
         verdicts = await self._store.settle(placed)
         for index, key in fresh.items():
-            if verdicts[index].verdict is SettleVerdict.STALE:
+            if verdicts[index].verdict is not SettleVerdict.ACCEPTED and not await self._names(items[index], key):
                 await self._artifacts.delete_prefix(key)
         return verdicts
 
@@ -44,12 +44,16 @@ class Results:
             return await self._artifacts.get(job.result_ref)
         return None if job.result is None else bytes(job.result)
 
+    async def _names(self, item: Settlement, key: str) -> bool:
+        [job] = await self._store.get([JobRef(namespace=item.namespace, id=item.job)])
+        return job is not None and job.result_ref == key
+
     async def _move(self, item: Settlement) -> tuple[Settlement, str | None]:
         """The settlement with a reference instead of its result, and the object's key where it was made just now."""
         [job] = await self._store.get([JobRef(namespace=item.namespace, id=item.job)])
         if job is None:  # the store will say that it knows no such job
             return msgspec.structs.replace(item, result=None), None
         assert item.result is not None
-        key = result_key(lease_prefix(job.namespace, job.id, job.run, job.deliveries, item.lease))
+        key = result_key(lease_prefix(job.namespace, job.id, job.run, job.deliveries, item.lease), item.result)
         created = await self._artifacts.put(key, item.result)
         return msgspec.structs.replace(item, result=None, result_ref=key), key if created else None

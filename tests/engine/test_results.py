@@ -14,6 +14,17 @@ SMALL = b'{"n":1}'
 LARGE = b'{"text":"' + b"x" * 10_000 + b'"}'
 
 
+class Without:
+    """A store with some of its verbs replaced."""
+
+    def __init__(self, store, **verbs):
+        self._store = store
+        self.__dict__.update(verbs)
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
 def files(lab):
     root = lab.path / "artifacts"
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
@@ -32,7 +43,7 @@ async def test_a_large_result_stands_under_the_prefix_of_its_own_lease(lab):
     ref = await lab.submit()
     grant = await worker.run_one()
     assert (await worker.settle(grant, result=LARGE)).verdict is SettleVerdict.ACCEPTED
-    key = result_key(lease_prefix("default", ref.id, grant.run, grant.delivery, grant.lease))
+    key = result_key(lease_prefix("default", ref.id, grant.run, grant.delivery, grant.lease), LARGE)
     job = await lab.engine.get(ref)
     assert (job.result, job.result_ref) == (None, key)
     assert files(lab) == [key]
@@ -54,9 +65,29 @@ async def test_a_repeated_settle_is_replayed_and_keeps_the_first_result(lab):
     ref = await lab.submit()
     grant = await worker.run_one()
     await worker.settle(grant, result=LARGE)
+    kept = files(lab)
     again = await worker.settle(grant, result=LARGE.replace(b"x", b"y"))
     assert again.verdict is SettleVerdict.REPLAYED
     assert await lab.engine.result(ref) == LARGE
+    assert files(lab) == kept
+
+
+async def test_a_settle_sent_again_with_another_result_is_recorded_with_that_one(lab, monkeypatch):
+    """The first was never recorded: what the second is told to be accepted must be its own."""
+    worker = await lab.session()
+    ref = await lab.submit()
+    grant = await worker.run_one()
+    other = LARGE.replace(b"x", b"y")
+
+    async def away(*_):
+        raise UnavailableError("the store is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab.engine._results, "_store", Without(lab.engine._results._store, settle=away))
+        with pytest.raises(UnavailableError):
+            await worker.settle(grant, result=LARGE)
+    assert (await worker.settle(grant, result=other)).verdict is SettleVerdict.ACCEPTED
+    assert await lab.engine.result(ref) == other
 
 
 async def test_a_stale_settle_leaves_no_object_behind_and_touches_no_other(lab):

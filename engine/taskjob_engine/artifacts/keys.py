@@ -48,5 +48,6 @@ def log_key(prefix: str, number: int) -> str:
     return f"{prefix}/log/{number:06d}"
 
 
-def result_key(prefix: str) -> str:
-    return f"{prefix}/result.json"
+def result_key(prefix: str, result: bytes) -> str:
+    """The key of one result. Another result of the same lease has another key: what is recorded is what was sent."""
+    return f"{prefix}/result.{hashlib.sha256(result).hexdigest()[:16]}.json"

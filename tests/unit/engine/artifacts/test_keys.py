@@ -11,7 +11,8 @@ def test_the_lease_id_never_stands_in_a_key():
     assert prefix.startswith("team/job1/0.2/")
     assert LEASE not in prefix
     assert prefix != lease_prefix("team", "job1", 0, 2, LEASE[::-1])
-    assert check_key(result_key(prefix)) == f"{prefix}/result.json"
+    assert check_key(result_key(prefix, b"1")) == f"{prefix}/result.6b86b273ff34fce1.json"
+    assert result_key(prefix, b"2") != result_key(prefix, b"1")
     assert log_key(prefix, 7) == f"{prefix}/log/000007"
 
 
