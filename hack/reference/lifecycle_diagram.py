@@ -55,8 +55,8 @@ def accepted() -> Iterator[tuple[str, JobState]]:
         ("submit suspended", new_job(suspend=True)),
         ("submit", new_job(deadline_at=NOW + 60 * SECOND)),
     ]:
-        yield label, transitions.accept(job, now=NOW, aging_seconds=60)
-    yield "submit without a permit", transitions.limited(transitions.accept(new_job(), now=NOW, aging_seconds=60))
+        yield label, transitions.accept(job, now=NOW)
+    yield "submit without a permit", transitions.limited(transitions.accept(new_job(), now=NOW))
 
 
 def steps(job: JobState) -> Iterator[tuple[str, JobState | None]]:
@@ -65,18 +65,18 @@ def steps(job: JobState) -> Iterator[tuple[str, JobState | None]]:
         yield "start", transitions.start(job, ago_seconds=0.0, now=NOW)
         for ending, label in endings(job):
             for moment in (NOW, LATER):
-                yield label, transitions.end(job, ending, now=moment, jitter=0.5, aging_seconds=60)
+                yield label, transitions.end(job, ending, now=moment, jitter=0.5)
     if job.state is State.READY:
         yield "lease", transitions.grant(job, lease_id="1" * 32, session="2" * 32, worker="w", now=NOW)
     if job.reason is Reason.LIMITED:
         yield "permit handed on", transitions.permit_granted(job, now=NOW)
-    yield "due", transitions.promote(job, now=LATER, aging_seconds=60)
+    yield "due", transitions.promote(job, now=LATER)
     yield "deadline passed", transitions.expire_deadline(job, now=LATER)
     yield "cancel", transitions.request_cancel(job, now=NOW)
-    yield "suspend", transitions.amend(job, now=NOW, aging_seconds=60, suspend=True)
+    yield "suspend", transitions.amend(job, now=NOW, suspend=True)
     for moment in (NOW, LATER):
-        yield "resume", transitions.amend(job, now=moment, aging_seconds=60, suspend=False)
-    yield "rerun", transitions.rerun(job, now=NOW, aging_seconds=60)
+        yield "resume", transitions.amend(job, now=moment, suspend=False)
+    yield "rerun", transitions.rerun(job, now=NOW)
 
 
 def endings(job: JobState) -> Iterator[tuple[transitions.Ending, str]]:

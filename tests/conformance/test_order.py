@@ -31,10 +31,9 @@ async def test_higher_priority_first_across_queues_and_tasks(world):
     assert [g.job for g in await worker.lease(2)] == [low]
 
 
-async def test_one_point_of_priority_is_worth_aging_seconds_of_waiting(world):
-    await world.queue(aging_seconds=10)
+async def test_one_point_of_priority_is_worth_a_minute_of_waiting(world):
     old = await world.submit(priority=0)
-    world.clock.advance(9.5)
+    world.clock.advance(59.5)
     beaten_by = await world.submit(priority=1)
     world.clock.advance(1)
     late = await world.submit(priority=1)
@@ -43,7 +42,6 @@ async def test_one_point_of_priority_is_worth_aging_seconds_of_waiting(world):
 
 
 async def test_scenario_10_priority_0_runs_under_a_steady_stream_of_priority_10(world):
-    await world.queue(aging_seconds=1)
     humble = await world.submit(priority=0)
     worker = await world.worker()
     served = []
@@ -53,7 +51,7 @@ async def test_scenario_10_priority_0_runs_under_a_steady_stream_of_priority_10(
         grant = await worker.lease_one()
         served.append(grant.job)
         await worker.complete(grant)
-        world.clock.advance(1)
+        world.clock.advance(60)
         await worker.renew()
     assert humble in served
     assert served.index(humble) <= 21

@@ -6,7 +6,7 @@ from taskjob_engine.store import QueueChange
 
 async def test_the_default_queue_always_exists(world):
     [queue] = await world.store.queues("default")
-    assert (queue.name, queue.limits, queue.aging_seconds, queue.paused) == ("default", QueueLimits(), 60, False)
+    assert (queue.name, queue.limits, queue.paused) == ("default", QueueLimits(), False)
     assert [q.name for q in await world.store.queues("never-seen")] == ["default"]
 
 
@@ -14,8 +14,8 @@ async def test_a_queue_is_created_and_changed_field_by_field(world):
     made = await world.queue("images", max_concurrency=3)
     assert (made.limits.max_concurrency, made.revision, made.created_at) == (3, 1, world.clock.at)
     world.clock.advance(1)
-    changed = await world.queue("images", aging_seconds=5, job_defaults=JobDefaults(timeout_seconds=9))
-    assert (changed.limits.max_concurrency, changed.aging_seconds, changed.job_defaults.timeout_seconds) == (3, 5, 9)
+    changed = await world.queue("images", job_defaults=JobDefaults(timeout_seconds=9))
+    assert (changed.limits.max_concurrency, changed.job_defaults.timeout_seconds) == (3, 9)
     assert (changed.revision, changed.created_at) == (2, made.created_at)
     replaced = await world.queue("images", rate_per_second=4)
     assert (replaced.limits.max_concurrency, replaced.limits.rate_per_second) == (None, 4)

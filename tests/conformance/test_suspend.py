@@ -73,9 +73,8 @@ async def test_a_new_priority_reorders_ready_jobs(world):
 
 
 async def test_a_new_priority_counts_from_when_the_job_became_ready(world):
-    await world.queue(aging_seconds=10)
     old = await world.submit()
-    world.clock.advance(11)
+    world.clock.advance(61)
     young = await world.submit(priority=2)
     world.clock.advance(100)
     await amend(world, old, priority=1)

@@ -300,9 +300,8 @@ class StoreMachine(RuleBasedStateMachine):
         limits=st.none() | limits,
         paused=st.sampled_from((None, False, False, True)),
         pause=st.sampled_from((None, False, False, True)),
-        aging=st.sampled_from((None, 1, 60)),
     )
-    def put_queue(self, name, limits, paused, pause, aging) -> None:
+    def put_queue(self, name, limits, paused, pause) -> None:
         change = QueueChange(
             namespace="default",
             name=name,
@@ -311,7 +310,6 @@ class StoreMachine(RuleBasedStateMachine):
             pause=pause,
             actor="ann",
             pause_until=self.twins.clock.at + 10_000_000 if pause else None,
-            aging_seconds=aging,
         )
         self.twins.same(lambda world, _: world.store.put_queue(change), lambda queue: queue.revision)
 

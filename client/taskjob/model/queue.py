@@ -32,7 +32,6 @@ class Queue(Record, frozen=True, kw_only=True):
     name: str
     limits: QueueLimits = QueueLimits()
     job_defaults: JobDefaults = JobDefaults()
-    aging_seconds: int = 60
     paused: bool = False
     paused_by: str | None = None
     paused_reason: str | None = None

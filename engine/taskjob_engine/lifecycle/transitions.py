@@ -25,6 +25,9 @@ TIMED_OUT = "TimedOut"
 _HARMLESS = frozenset({AttemptOutcome.RELEASED, AttemptOutcome.INTERRUPTED, AttemptOutcome.SNOOZED})
 """Ends that say nothing against the job: their error stands in the attempt's record only."""
 
+AGING_SECONDS = 60
+"""What one point of priority is worth of waiting."""
+
 
 class Ending(NamedTuple):
     """How a delivery ended, as the worker (or the clock) tells it."""
@@ -60,7 +63,7 @@ def place(job: JobState, *, now: Micros, due_at: Micros | None, wait: Reason, ag
     )
 
 
-def accept(job: JobState, *, now: Micros, aging_seconds: int) -> JobState:
+def accept(job: JobState, *, now: Micros, aging_seconds: int = AGING_SECONDS) -> JobState:
     """The first placement of a freshly submitted job."""
     return place(job, now=now, due_at=job.start_after, wait=Reason.DELAYED, aging_seconds=aging_seconds)
 
@@ -70,7 +73,7 @@ def limited(job: JobState) -> JobState:
     return _replace(job, state=State.WAITING, reason=Reason.LIMITED)
 
 
-def promote(job: JobState, *, now: Micros, aging_seconds: int) -> JobState | None:
+def promote(job: JobState, *, now: Micros, aging_seconds: int = AGING_SECONDS) -> JobState | None:
     """A waiting job whose time has come becomes eligible. Suspended and limited ones do not move."""
     if job.state is not State.WAITING or job.reason in {Reason.SUSPENDED, Reason.LIMITED, Reason.BLOCKED}:
         return None
@@ -154,7 +157,7 @@ def holds_permit(job: JobState) -> bool:
     return job.concurrency_key is not None and job.state in {State.READY, State.LEASED}
 
 
-def end(job: JobState, ending: Ending, *, now: Micros, jitter: float, aging_seconds: int) -> JobState:
+def end(job: JobState, ending: Ending, *, now: Micros, jitter: float, aging_seconds: int = AGING_SECONDS) -> JobState:
     """The one place where a delivery's end becomes the job's next state.
 
     `jitter` is a random number in [0, 1). The job is LEASED; its lease was checked by the caller.
@@ -224,7 +227,7 @@ def amend(
     job: JobState,
     *,
     now: Micros,
-    aging_seconds: int,
+    aging_seconds: int = AGING_SECONDS,
     priority: int | None = None,
     suspend: bool | None = None,
     ttl_seconds_after_finished: int | None = None,
@@ -265,7 +268,7 @@ def waiting_reason(job: JobState) -> Reason:
     return Reason.BACKOFF if job.attempts else Reason.DELAYED
 
 
-def rerun(job: JobState, *, now: Micros, aging_seconds: int) -> JobState | None:
+def rerun(job: JobState, *, now: Micros, aging_seconds: int = AGING_SECONDS) -> JobState | None:
     """Start run + 1 of a finished job: counters reset, history kept, the deadline counts afresh."""
     if job.state in LIVE:
         return None

@@ -24,7 +24,6 @@ def changed_queue(queue: Queue | None, change: QueueChange, *, now: Micros) -> Q
         before,
         limits=before.limits if change.limits is None else change.limits,
         job_defaults=before.job_defaults if change.job_defaults is None else change.job_defaults,
-        aging_seconds=before.aging_seconds if change.aging_seconds is None else change.aging_seconds,
         paused=before.paused if change.paused is None else change.paused,
     )
     if change.pause is True:

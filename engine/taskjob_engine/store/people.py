@@ -49,7 +49,6 @@ class QueueChange(Value, frozen=True, kw_only=True):
     name: str
     limits: QueueLimits | None = None
     job_defaults: JobDefaults | None = None
-    aging_seconds: int | None = None
     paused: bool | None = None
     pause: bool | None = None
     actor: str | None = None

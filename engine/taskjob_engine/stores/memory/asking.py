@@ -40,7 +40,7 @@ def rerun(db: Tables, item: Rerun, *, now: Micros) -> Changed:
         return NOT_FOUND
     if item.request_id in row.reruns:
         return msgspec.structs.replace(_unchanged(row), run=row.reruns[item.request_id])
-    after = transitions.rerun(row.job, now=now, aging_seconds=db.aging_seconds(row.queue_key))
+    after = transitions.rerun(row.job, now=now)
     if after is None:
         return _refused(row, "NotFinished")
     row.reruns[item.request_id] = after.run
@@ -56,7 +56,6 @@ def amend(db: Tables, item: Amendment, *, now: Micros) -> Changed:
     after = transitions.amend(
         row.job,
         now=now,
-        aging_seconds=db.aging_seconds(row.queue_key),
         priority=item.priority,
         suspend=item.suspend,
         ttl_seconds_after_finished=item.ttl_seconds_after_finished,

@@ -35,7 +35,7 @@ def end_delivery(
     row.lease_seq = None
     if ending.outcome is AttemptOutcome.RELEASED:
         _refund(db, row)
-    after = transitions.end(job, ending, now=now, jitter=jitter, aging_seconds=db.aging_seconds(row.queue_key))
+    after = transitions.end(job, ending, now=now, jitter=jitter)
     if after.state is State.COMPLETED:
         row.details = msgspec.structs.replace(row.details, result=result, result_ref=result_ref)
     db.move(row, after, now=now)

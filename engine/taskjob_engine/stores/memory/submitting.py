@@ -54,7 +54,7 @@ def _create(db: Tables, item: Submission, create_queues: bool, *, now: Micros) -
     row = JobRow(job=job, details=details_of(item))
     if item.idempotency_key is not None:
         db.keys[item.namespace, item.idempotency_key] = KeyRow(item.id, item.document_hash)
-    db.add(row, transitions.accept(job, now=now, aging_seconds=db.aging_seconds(key)), now=now)
+    db.add(row, transitions.accept(job, now=now), now=now)
     return Submitted(outcome="created", id=item.id)
 
 

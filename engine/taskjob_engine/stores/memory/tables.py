@@ -60,10 +60,6 @@ class Tables:
             self.queues[key] = new_queue(*key, now=now)
         return self.queues.get(key)
 
-    def aging_seconds(self, key: QueueKey) -> int:
-        queue = self.queues.get(key)
-        return (queue or new_queue(*key, now=0)).aging_seconds
-
     def limits(self, key: QueueKey) -> QueueLimits:
         queue = self.queues.get(key)
         return QueueLimits() if queue is None else queue.limits

@@ -75,7 +75,7 @@ def promote(db: Tables, limit: int, *, now: Micros) -> Promoted:
     due = db.due.until(now, limit + 1)
     for job in due[:limit]:
         row = db.jobs[job]
-        after = transitions.promote(row.job, now=now, aging_seconds=db.aging_seconds(row.queue_key))
+        after = transitions.promote(row.job, now=now)
         if after is not None:
             db.move(row, after, now=now)
     return Promoted(promoted=min(limit, len(due)), more=len(due) > limit)

@@ -14,7 +14,7 @@ from taskjob.model import JobDefaults, Micros, Queue, QueueLimits
 from taskjob_engine.policies.queue_change import DEFAULT_QUEUE, new_queue
 
 _COLUMNS = (
-    "id, namespace, name, declared, limits, job_defaults, aging_seconds, paused, paused_by, paused_reason,"
+    "id, namespace, name, declared, limits, job_defaults, paused, paused_by, paused_reason,"
     " paused_until, revision, created_at, rate_cell"
 )
 
@@ -70,7 +70,7 @@ class Catalog:
     def put(self, entry: Entry) -> Entry:
         queue = entry.queue
         self._connection.execute(
-            "UPDATE queue SET declared = ?, limits = ?, job_defaults = ?, aging_seconds = ?, paused = ?, paused_by = ?,"
+            "UPDATE queue SET declared = ?, limits = ?, job_defaults = ?, paused = ?, paused_by = ?,"
             " paused_reason = ?, paused_until = ?, revision = ?, created_at = ?, rate_cell = ? WHERE id = ?",
             (entry.declared, *_record(queue), entry.rate_cell, entry.id),
         )
@@ -83,8 +83,8 @@ class Catalog:
 
     def _add(self, queue: Queue, *, declared: bool) -> Entry:
         number = self._connection.execute(
-            "INSERT INTO queue (namespace, name, declared, limits, job_defaults, aging_seconds, paused, paused_by,"
-            " paused_reason, paused_until, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO queue (namespace, name, declared, limits, job_defaults, paused, paused_by,"
+            " paused_reason, paused_until, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (queue.namespace, queue.name, declared, *_record(queue)),
         ).lastrowid
         entry = Entry(int(number or 0), declared, queue)
@@ -98,14 +98,13 @@ class Catalog:
 
 def entry_of(row: tuple[object, ...]) -> Entry:
     """Read a row of `_COLUMNS`."""
-    number, namespace, name, declared, limits, defaults, aging, paused, by, reason, until, revision, made, cell = row
+    number, namespace, name, declared, limits, defaults, paused, by, reason, until, revision, made, cell = row
     queue = msgspec.convert(
         {
             "namespace": namespace,
             "name": name,
             "limits": msgspec.json.decode(str(limits), type=QueueLimits),
             "jobDefaults": msgspec.json.decode(str(defaults), type=JobDefaults),
-            "agingSeconds": aging,
             "paused": bool(paused),
             "pausedBy": by,
             "pausedReason": reason,
@@ -139,7 +138,6 @@ def _record(queue: Queue) -> tuple[object, ...]:
     return (
         msgspec.json.encode(queue.limits).decode(),
         msgspec.json.encode(queue.job_defaults).decode(),
-        queue.aging_seconds,
         queue.paused,
         queue.paused_by,
         queue.paused_reason,

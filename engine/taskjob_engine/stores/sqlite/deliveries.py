@@ -45,8 +45,7 @@ def end_delivery(
     )
     if ending.outcome is AttemptOutcome.RELEASED:
         _refund(tx, loaded.queue_id)
-    aging = tx.catalog.queues[loaded.queue_id].queue.aging_seconds
-    after = transitions.end(job, ending, now=tx.now, jitter=tx.random(), aging_seconds=aging)
+    after = transitions.end(job, ending, now=tx.now, jitter=tx.random())
     if after.state is State.COMPLETED:
         keep_result(tx, loaded.pk, result, result_ref)
     return permits.keep(tx, loaded, after)

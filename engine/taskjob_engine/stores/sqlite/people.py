@@ -57,8 +57,7 @@ def _rerun(tx: Transaction, loaded: Loaded | None, request_id: str) -> Changed:
     known = tx.select("SELECT run FROM rerun_request WHERE job_pk = ? AND request_id = ?", (loaded.pk, request_id))
     if known:
         return _told("unchanged", loaded.job, run=known[0][0])
-    aging = tx.catalog.queues[loaded.queue_id].queue.aging_seconds
-    after = transitions.rerun(loaded.job, now=tx.now, aging_seconds=aging)
+    after = transitions.rerun(loaded.job, now=tx.now)
     if after is None:
         return _told("refused", loaded.job, reason="NotFinished")
     tx.connection.execute("INSERT INTO rerun_request VALUES (?, ?, ?)", (loaded.pk, request_id, after.run))
@@ -73,7 +72,6 @@ def _amend(tx: Transaction, loaded: Loaded | None, item: Amendment) -> Changed:
     after = transitions.amend(
         loaded.job,
         now=tx.now,
-        aging_seconds=tx.catalog.queues[loaded.queue_id].queue.aging_seconds,
         priority=item.priority,
         suspend=item.suspend,
         ttl_seconds_after_finished=item.ttl_seconds_after_finished,

@@ -272,7 +272,7 @@ class _Fresh:
         resolve(item, JobDefaults(), now=tx.now)
         entry = tx.catalog.queue(item.namespace, item.queue, declare=create_queues, now=tx.now)
         job = resolve(item, entry.queue.job_defaults, now=tx.now)
-        placed = transitions.accept(job, now=tx.now, aging_seconds=entry.queue.aging_seconds)
+        placed = transitions.accept(job, now=tx.now)
         return _Shape(entry, tx.catalog.task(item.task), placed)
 
     def _permitted(self, item: Submission, shape: _Shape, pk: int) -> _Shape:

@@ -104,8 +104,7 @@ def promote(tx: Transaction, limit: int) -> Promoted:
     due = _found(tx, _DUE, limit + 1)
     for loaded in due[:limit]:
         current = _current(tx, loaded)
-        aging = tx.catalog.queues[loaded.queue_id].queue.aging_seconds
-        after = transitions.promote(current.job, now=tx.now, aging_seconds=aging)
+        after = transitions.promote(current.job, now=tx.now)
         if after is not None:
             permits.keep(tx, current, after)
     return Promoted(promoted=min(limit, len(due)), more=len(due) > limit)

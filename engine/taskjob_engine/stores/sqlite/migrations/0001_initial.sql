@@ -15,7 +15,6 @@ CREATE TABLE queue (
     declared INTEGER NOT NULL,
     limits TEXT NOT NULL,
     job_defaults TEXT NOT NULL,
-    aging_seconds INTEGER NOT NULL,
     paused INTEGER NOT NULL,
     paused_by TEXT,
     paused_reason TEXT,
