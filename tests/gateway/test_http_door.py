@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from taskjob.wire.codec import decode_to_worker, encode
-from taskjob.wire.messages import Failure, GoAway
+from taskjob.wire.messages import MAX_FRAME_BYTES, Failure, GoAway, Held
+from taskjob_api.gateway.http import REVIEW_SECONDS
 
 JSON = {"content-type": "application/json"}
 
@@ -119,3 +120,47 @@ async def test_a_lease_the_session_lost_is_told(house, hire):
     worker.held[grant.job] = msgspec.structs.replace(grant, lease="0" * 32)
     update = await worker.call(worker.exchange())
     assert [(lost.job, lost.reason) for lost in update.lost] == [(grant.job, "Superseded")]
+
+
+async def declared(house, size, *, body=b""):
+    """A connection that announces so many bytes and sends fewer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.http_port)
+    house.writers.append(writer)
+    head = b"POST /worker/v1/exchange HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(head + b"Content-Length: %d\r\n\r\n" % size + body)
+    return reader, writer
+
+
+async def test_a_stranger_is_turned_away_before_its_message_is_read(house):
+    house.authenticator.refuse = True
+    reader, _ = await declared(house, MAX_FRAME_BYTES, body=b"{")
+    assert b" 401 " in await asyncio.wait_for(reader.readline(), 5)
+
+
+async def test_large_bodies_at_once_are_bounded_and_small_ones_always_pass(house, hire):
+    worker = await hire()
+    slow = [await declared(house, MAX_FRAME_BYTES, body=b"{") for _ in range(8)]
+    await asyncio.sleep(0.1)
+    reader, _ = await declared(house, MAX_FRAME_BYTES, body=b"{")
+    assert b" 503 " in await asyncio.wait_for(reader.readline(), 5)
+    assert (await worker.call(worker.exchange())).renewed
+    for _, writer in slow:
+        writer.transport.abort()
+    await asyncio.sleep(0.1)
+    large = worker.exchange(holding=(Held(job="0" * 32, lease="0" * 32),) * 2000)
+    assert len((await worker.call(large)).lost) == 1
+
+
+async def test_a_token_revoked_while_its_call_waits_ends_the_wait(house, hire, monkeypatch):
+    monkeypatch.setattr("taskjob_api.gateway.http.REVIEW_SECONDS", 0.1)
+    worker = await hire()
+    polling = asyncio.create_task(worker.call(worker.exchange(want=1, wait_seconds=30.0)))
+    await asyncio.sleep(0.2)
+    assert not polling.done()
+    house.authenticator.refuse = True
+    answer = await asyncio.wait_for(polling, 5)
+    assert (worker.status, answer.code) == (401, "Unauthenticated")
+
+
+def test_a_revoked_token_is_noticed_within_five_seconds():
+    assert REVIEW_SECONDS < 5.0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from taskjob.errors import UnauthenticatedError
+from taskjob.errors import TaskJobError, UnauthenticatedError, UnavailableError
 from taskjob.wire.codec import BadFrameError, decode_from_worker, encode
 from taskjob.wire.gateway_session import Carrier, Close, Enter, GatewaySession, KeepAlive, Return, SubmitJobs, Work
 from taskjob.wire.message_limits import RefusedError
@@ -37,6 +37,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 BODY_SECONDS = 10.0
 """Longest time that a request's body may take to arrive."""
 
+REVIEW_SECONDS = 4.0
+"""How often the token of a call that waits is checked again."""
+
+SMALL_BYTES = 64 * 1024
+MAX_READING_BYTES = 8 * MAX_FRAME_BYTES
+"""Bytes of large bodies that are being read at once; more are told to come again. Small ones always pass."""
+
 STATUS = {
     "BadFrame": 400,
     "ProtocolVersion": 400,
@@ -55,6 +62,7 @@ class HttpGateway:
     def __init__(self, service: WorkerGateway) -> None:
         self._service = service
         self._polls: set[Poll] = set()
+        self._reading = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -63,9 +71,11 @@ class HttpGateway:
         try:
             headers = dict(scope["headers"])
             _check_headers(headers)
-            message = decode_from_worker(await _body(receive))
-            principal = await self._service.authenticate(_bearer(headers), peer_is_loopback=_is_loopback(scope))
-            answer = await self._answer(message, principal, receive)
+            caller = _Caller(_bearer(headers), peer_is_loopback=_is_loopback(scope))
+            # Whoever is not a worker has nothing read and nothing decoded.
+            principal = await self._known(caller)
+            message = await self._read(headers, receive)
+            answer = await self._answer(message, principal, receive, caller)
         except BadFrameError as error:
             answer = Failure(code="BadFrame", detail=str(error)[:500])
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the worker is told
@@ -78,6 +88,23 @@ class HttpGateway:
         else:
             await _reply(send, 200, answer)
 
+    async def _known(self, caller: _Caller) -> Principal:
+        return await self._service.authenticate(caller.token, peer_is_loopback=caller.peer_is_loopback)
+
+    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> FromWorker:
+        """The message, with its length counted against what may be read at once. Raises `UnavailableError`."""
+        length = headers.get(b"content-length")
+        reserved = MAX_FRAME_BYTES if length is None else int(length)
+        if reserved <= SMALL_BYTES:
+            return decode_from_worker(await _body(receive, reserved))
+        if self._reading + reserved > MAX_READING_BYTES:
+            raise UnavailableError("too many large messages at once; send this one again in a moment")
+        self._reading += reserved
+        try:
+            return decode_from_worker(await _body(receive, reserved))
+        finally:
+            self._reading -= reserved
+
     async def stop(self) -> None:
         """Answer every call that waits, with what it has."""
         self._service.stopping = True
@@ -86,7 +113,9 @@ class HttpGateway:
                 poll.goaway("Stopping", 0.0)
             await asyncio.sleep(0.01)
 
-    async def _answer(self, message: FromWorker, principal: Principal, receive: Receive) -> ToWorker | None:
+    async def _answer(
+        self, message: FromWorker, principal: Principal, receive: Receive, caller: _Caller
+    ) -> ToWorker | None:
         """None: the client is gone."""
         if isinstance(message, Register | Resume | Renew):
             return await self._greet(message, principal)
@@ -97,7 +126,7 @@ class HttpGateway:
         intent = live.rules.receive(message)
         match intent:
             case Work():
-                return await self._exchange(live, intent, receive)
+                return await self._exchange(live, intent, receive, caller)
             case SubmitJobs():
                 return await self._service.submit(live, intent.submit)
             case Close():
@@ -121,7 +150,28 @@ class HttpGateway:
                 assert isinstance(intent, KeepAlive)
                 return await self._service.keep_alive(intent.renew, principal)
 
-    async def _exchange(self, live: LiveSession, work: Work, receive: Receive) -> ToWorker | None:
+    async def _wait(self, poll: Poll, seconds: float, receive: Receive, caller: _Caller) -> bool:
+        """False: the client is gone. A token that is revoked meanwhile ends the wait."""
+        if seconds <= REVIEW_SECONDS:
+            return await poll.ended(seconds, receive)
+        reviewing = asyncio.create_task(self._review(poll, caller))
+        try:
+            return await poll.ended(seconds, receive)
+        finally:
+            reviewing.cancel()
+
+    async def _review(self, poll: Poll, caller: _Caller) -> None:
+        while True:
+            await asyncio.sleep(REVIEW_SECONDS)
+            try:
+                await self._known(caller)
+            except UnavailableError:
+                continue
+            except TaskJobError as error:
+                poll.deny(error)
+                return
+
+    async def _exchange(self, live: LiveSession, work: Work, receive: Receive, caller: _Caller) -> ToWorker | None:
         if self._service.stopping and not work.settles:
             return GoAway(reason="Stopping", after_seconds=1.0)
         _end_poll(live)
@@ -133,12 +183,19 @@ class HttpGateway:
             [answer] = await self._service.exchanges.carry_out(live, [work], poll.ask)
             if answer.lost or answer.cancel or answer.verdicts or not answer.renewed:
                 poll.hurry()
-            if work.want and not await poll.ended(work.wait_seconds, receive):
+            if work.want and not await self._wait(poll, work.wait_seconds, receive, caller):
                 return None
             return poll.complete(answer)
         finally:
             poll.close()
             self._polls.discard(poll)
+
+
+class _Caller(NamedTuple):
+    """What the one who calls shows for itself."""
+
+    token: str | None
+    peer_is_loopback: bool
 
 
 def _end_poll(live: LiveSession) -> None:
@@ -166,7 +223,7 @@ def _bearer(headers: dict[bytes, bytes]) -> str | None:
     return token.strip()
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
@@ -177,7 +234,7 @@ async def _body(receive: Receive) -> bytes:
                     raise BadFrameError("the client is gone")
                 part: bytes = event.get("body", b"")
                 size += len(part)
-                if size > MAX_FRAME_BYTES:
+                if size > limit:
                     raise RefusedError("TooLarge", f"a message has at most {MAX_FRAME_BYTES} bytes")
                 parts.append(part)
                 if not event.get("more_body", False):

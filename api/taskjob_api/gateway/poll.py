@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from taskjob.errors import UnavailableError
+from taskjob.errors import TaskJobError, UnavailableError
 from taskjob.wire.messages import Update
 from taskjob_api.gateway.live import LiveSession
 from taskjob_api.gateway.service import WorkerGateway
@@ -30,7 +30,7 @@ class Poll:
         self._parked = False
         self._closed = False
         self._found: Update | None = None
-        self._failed: UnavailableError | None = None
+        self._failed: TaskJobError | None = None
         self._over = asyncio.Event()
 
     def ask(self, want: int) -> None:
@@ -42,6 +42,13 @@ class Poll:
         self._patient = False
         if not self._service.wait_no_more(self._live, self):
             self._over.set()
+
+    def deny(self, error: TaskJobError) -> None:
+        """The caller may not have what it waits for: the wait is over, and grants are not taken."""
+        self._closed = True
+        if self._found is None:
+            self._failed = error
+        self._over.set()
 
     async def ended(self, seconds: float, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> bool:
         """Wait. False: the client is gone."""
@@ -60,7 +67,8 @@ class Poll:
             over.cancel()
 
     def complete(self, answer: Update) -> Update:
-        """The answer with what came while waiting. Raises `UnavailableError` where that is not known."""
+        """The answer with what came while waiting. Raises `UnavailableError` where that is not known, or
+        what `deny` was told."""
         if self._failed is not None:
             raise self._failed
         found = self._found
