@@ -20,7 +20,7 @@ import pytest
 from taskjob.client import Client
 from taskjob_worker.settings import WorkerSettings
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 TASKS = Path(__file__).parent / "sample_tasks.py"
 
 
@@ -141,12 +141,11 @@ def _line(process: subprocess.Popen[bytes]) -> str:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """As a person would: ask, ask again to hurry it, and only then kill; what is killed tells no coverage."""
-    for ask in (process.terminate, process.terminate, process.kill):
+    for ask, seconds in ((process.terminate, 2.0), (process.terminate, WAIT_SECONDS), (process.kill, WAIT_SECONDS)):
         ask()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(2.0)
+            process.wait(seconds)
             break
-    process.wait(WAIT_SECONDS)
     if process.stdout is not None:
         process.stdout.close()
 
