@@ -171,6 +171,29 @@ def test_a_lost_lease_is_not_settled():
     assert machine.exchange(101, capacity=0).settle == ()
 
 
+def test_nothing_is_said_of_another_delivery_than_the_one_that_is_held():
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"),)))
+    machine.settle(Settle(job="a", lease="earlier", outcome=AttemptOutcome.COMPLETED))
+    machine.progress(Progress(job="a", lease="earlier", progress="1/2"))
+    machine.log(LogChunk(job="a", lease="earlier", number=0, text="x"))
+
+    said = machine.exchange(101, capacity=0)
+    assert (said.settle, said.progress, said.logs) == ((), (), ())
+
+
+def test_a_lost_lease_takes_its_own_words_along_and_no_other():
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"), grant("b"))))
+    for job in ("a", "b"):
+        machine.log(LogChunk(job=job, lease="l", number=0, text="x"))
+        machine.settle(settle(job))
+    machine.handle(Update(lost=(LostLease(job="a", lease="l", reason="Expired"),)))
+
+    said = machine.exchange(101, capacity=0)
+    assert ([s.job for s in said.settle], [chunk.job for chunk in said.logs]) == (["b"], ["b"])
+
+
 @pytest.mark.parametrize("message", [Update(renewed=False), Failure(code="SessionGone", detail="")])
 def test_a_session_that_is_gone_takes_its_leases_along(message):
     machine = opened()
@@ -289,6 +312,14 @@ def test_the_highest_witness_is_sent_along():
     sent = machine.exchange(101, capacity=0)
     assert isinstance(sent, Exchange)
     assert sent.witness == Witness(incarnation="i", seq=9)
+
+
+def test_the_witness_of_a_new_incarnation_counts_though_its_seq_is_lower():
+    machine = opened()
+    machine.handle(Update(witness=Witness(incarnation="i", seq=9)))
+    machine.handle(Update(witness=Witness(incarnation="j", seq=2)))
+
+    assert machine.exchange(101, capacity=0).witness == Witness(incarnation="j", seq=2)
 
 
 def test_a_server_that_does_not_answer_is_noticed():
