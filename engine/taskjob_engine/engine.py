@@ -186,6 +186,7 @@ class Engine(Reading):
         """Keep one chunk; a repeat of its number is ignored; beyond the limit it is dropped and that is recorded.
         The caller has checked that the session holds the lease."""
         await self._logs.append(lease_prefix(namespace, job, run, delivery, lease), number, text)
+        self._hub.wrote(namespace, job)
         self.recorder.logged(len(text))
 
     async def witness(self, incarnation: str, seq: int) -> Standing:

@@ -23,6 +23,8 @@ Topic = tuple[str, str]
 
 EVERY_JOB = ""
 CANCELLING = "/cancelling"
+WRITTEN = "/written"
+"""Behind a job's id: its log has grown."""
 
 
 class Listener(Protocol):
@@ -55,6 +57,14 @@ class EventHub:
 
     def wait_for(self, namespace: str, job: str) -> JobWaiter:
         return JobWaiter(self, (namespace, job))
+
+    def wrote(self, namespace: str, job: str) -> None:
+        """The log of this job has grown."""
+        for listener in self._listeners.get((namespace, job + WRITTEN), ()):
+            listener.offer(WakeUp(namespace=namespace, queue="", job=job))
+
+    def wait_for_log(self, namespace: str, job: str) -> LogWaiter:
+        return LogWaiter(self, (namespace, job))
 
     def stream(self, topic: Topic, *, queue: str | None = None) -> EventStream:
         stream = EventStream(self, topic, queue)
@@ -99,13 +109,11 @@ class JobWaiter:
 
     def offer(self, wakeup: WakeUp, /) -> None:
         if wakeup.phase is None or wakeup.phase.is_terminal:
-            self.generation += 1
-            self._changed.set()
+            self._wake()
 
     def close(self) -> None:
         """The hub has closed: look once more."""
-        self.generation += 1
-        self._changed.set()
+        self._wake()
 
     async def beyond(self, generation: int, *, seconds: float) -> bool:
         """True as soon as a hint came after `generation` was read; False when the time is over."""
@@ -118,6 +126,28 @@ class JobWaiter:
             except TimeoutError:
                 return False
         return True
+
+    def _wake(self) -> None:
+        self.generation += 1
+        self._changed.set()
+
+
+class LogWaiter(JobWaiter):
+    """Counts hints that one job's log may have grown, or ended."""
+
+    def __enter__(self) -> Self:
+        namespace, job = self._topic
+        self._hub.join((namespace, job + WRITTEN), self)
+        return super().__enter__()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        namespace, job = self._topic
+        self._hub.leave((namespace, job + WRITTEN), self)
+        super().__exit__(kind, error, tb)
+
+    def offer(self, wakeup: WakeUp, /) -> None:
+        del wakeup
+        self._wake()
 
 
 class EventStream:

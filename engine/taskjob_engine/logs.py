@@ -5,6 +5,7 @@ It places and reads text. Whether a caller may append (holds the lease) or read 
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 
 import msgspec
@@ -14,6 +15,7 @@ from taskjob_engine.artifacts import ArtifactStore, delivery_prefix, log_key
 PAGE_BYTES = 1024 * 1024
 """One page of a log stops after the chunk that reaches this."""
 
+_PAGE_CHUNKS = 1024
 _REMEMBERED_DELIVERIES = 10_000
 
 
@@ -35,12 +37,15 @@ class _Written(msgspec.Struct):
 
 
 class DeliveryLogs:
-    """Appends and reads chunks. Sizes of live logs are remembered; after a restart they are read back once."""
+    """Appends and reads chunks. Sizes and numbers of live logs are remembered; after a restart they are read back
+    once. What another process appended is found by listing."""
 
     def __init__(self, artifacts: ArtifactStore, limit_bytes: int) -> None:
         self._artifacts = artifacts
         self._limit = limit_bytes
         self._written: OrderedDict[str, _Written] = OrderedDict()
+        self._prefixes: OrderedDict[str, str] = OrderedDict()
+        """Of a delivery → of its lease, below which its log stands."""
 
     async def append(self, prefix: str, number: int, text: str) -> None:
         """Keep one chunk. A repeat of its number is ignored; what goes beyond the limit is replaced by one line
@@ -65,18 +70,17 @@ class DeliveryLogs:
             raise
 
     async def read(self, namespace: str, job: str, run: int, delivery: int, *, after: int, ended: bool) -> LogPage:
-        chunks: dict[int, str] = {}
-        for info in await self._artifacts.list_prefix(delivery_prefix(namespace, job, run, delivery)):
-            parts = info.key.rsplit("/", 2)
-            if parts[1] == "log" and int(parts[2]) >= after:
-                chunks[int(parts[2])] = info.key
+        where = delivery_prefix(namespace, job, run, delivery)
+        chunks = ({} if ended else self._remembered(where, after)) or await self._listed(where, after)
         text: list[bytes] = []
         size = 0
         following = after
         for number in sorted(chunks):
             if size >= PAGE_BYTES:
                 break
-            chunk = await self._artifacts.get(chunks[number]) or b""
+            chunk = await self._artifacts.get(chunks[number])
+            if chunk is None:  # it is just being written
+                break
             text.append(chunk)
             size += len(chunk)
             following = number + 1
@@ -88,6 +92,34 @@ class DeliveryLogs:
             delivery=delivery,
         )
 
+    def _remembered(self, where: str, after: int) -> dict[int, str]:
+        """The next chunks of a live log that this process appended, without asking the artifact store."""
+        prefix = self._prefixes.get(where, "")
+        written = self._written.get(prefix)
+        if written is None:
+            return {}
+        numbers = itertools.takewhile(written.numbers.__contains__, itertools.count(after))
+        return {number: log_key(prefix, number) for number in itertools.islice(numbers, _PAGE_CHUNKS)}
+
+    async def _listed(self, where: str, after: int) -> dict[int, str]:
+        prefix = self._prefixes.get(where)
+        passed = log_key(prefix, after - 1) if prefix is not None and after > 0 else ""
+        chunks: dict[int, str] = {}
+        for info in await self._artifacts.list_prefix(where, after=passed):
+            prefix, kind, name = info.key.rsplit("/", 2)
+            if kind == "log":
+                self._remember(prefix)
+                if int(name) >= after:
+                    chunks[int(name)] = info.key
+        return chunks
+
+    def _remember(self, prefix: str) -> None:
+        where = prefix.rpartition("/")[0]
+        self._prefixes[where] = prefix
+        self._prefixes.move_to_end(where)
+        if len(self._prefixes) > _REMEMBERED_DELIVERIES:
+            self._prefixes.popitem(last=False)
+
     async def _of(self, prefix: str) -> _Written:
         written = self._written.get(prefix)
         if written is None:
@@ -98,6 +130,7 @@ class DeliveryLogs:
             while len(self._written) > _REMEMBERED_DELIVERIES:
                 self._written.popitem(last=False)
         self._written.move_to_end(prefix)
+        self._remember(prefix)
         return written
 
     def _marker(self) -> bytes:

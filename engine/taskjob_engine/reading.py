@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.artifacts import ArtifactStore
-from taskjob_engine.events import CANCELLING, EVERY_JOB, EventHub, EventStream
+from taskjob_engine.events import CANCELLING, EVERY_JOB, EventHub, EventStream, LogWaiter
 from taskjob_engine.holdoff import HoldOff
 from taskjob_engine.logs import DeliveryLogs, LogPage
 from taskjob_engine.policies import explain
@@ -100,6 +100,11 @@ class Reading:
         `cancelling`: only about leased jobs whose cancel was requested. Listening begins with this call; end it with
         `aclose` or `async with`."""
         return self._hub.stream((namespace, CANCELLING if cancelling else job or EVERY_JOB), queue=queue)
+
+    def following(self, ref: JobRef) -> LogWaiter:
+        """For one who reads the log of a job while it grows: a hint at each chunk that this process keeps and at
+        each change of the job. Look now and then without one, where several processes share a store."""
+        return self._hub.wait_for_log(ref.namespace, ref.id)
 
     async def result(self, ref: JobRef) -> bytes | None:
         """The raw JSON result, from the store or its artifact; None where there is none."""

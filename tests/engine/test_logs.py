@@ -8,6 +8,7 @@ import pytest
 from taskjob.errors import UnavailableError
 from taskjob.model import AttemptOutcome
 from taskjob_engine import logs
+from taskjob_engine.artifacts import lease_prefix, log_key
 from taskjob_engine.logs import PAGE_BYTES
 from taskjob_engine.store import JobRef
 
@@ -45,6 +46,50 @@ async def test_a_repeat_never_replaces_what_was_kept(lab, running):
     await append(lab, grant, 0, "first")
     await append(lab, grant, 0, "second")
     assert (await lab.engine.logs(ref)).text == "first"
+
+
+async def test_a_follower_is_woken_by_a_chunk_and_by_the_end(lab, running):
+    worker, ref, grant = running
+    with lab.engine.following(ref) as follower:
+        for change in (lambda: append(lab, grant, 0, "a"), lambda: worker.settle(grant)):
+            generation = follower.generation
+            waiting = asyncio.create_task(follower.beyond(generation, seconds=20))
+            await change()
+            assert await waiting
+
+
+async def test_a_live_log_is_read_without_listing_what_was_read(lab, running, monkeypatch):
+    worker, ref, grant = running
+    listed = []
+    list_prefix = lab.engine._artifacts.list_prefix
+
+    async def listing(prefix, *, after=""):
+        found = await list_prefix(prefix, after=after)
+        listed.extend(info.key.rsplit("/", 1)[1] for info in found)
+        return found
+
+    for number in range(5):
+        await append(lab, grant, number, f"{number}")
+    monkeypatch.setattr(lab.engine._artifacts, "list_prefix", listing)
+
+    assert (await lab.engine.logs(ref)).text == "01234"
+    assert (await lab.engine.logs(ref, after=3)).text == "34"
+    assert (await lab.engine.logs(ref, after=5)).text == ""
+    assert listed == []
+    await worker.settle(grant)
+    last = await lab.engine.logs(ref, after=4)
+    assert (last.text, last.complete, listed) == ("4", True, ["000004"])
+
+
+async def test_what_another_process_appended_is_found(lab, running):
+    _, ref, grant = running
+    await append(lab, grant, 0, "ours ")
+    prefix = lease_prefix("default", ref.id, grant.run, grant.delivery, grant.lease)
+    await lab.engine._artifacts.put(log_key(prefix, 1), b"theirs")
+
+    page = await lab.engine.logs(ref)
+    assert (page.text, page.next) == ("ours ", 1)
+    assert (await lab.engine.logs(ref, after=page.next)).text == "theirs"
 
 
 async def test_following_a_log_until_it_is_complete(lab, running):

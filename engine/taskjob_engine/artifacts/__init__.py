@@ -53,8 +53,9 @@ class ArtifactStore(Protocol):
         """The object, or None where there is none."""
         ...
 
-    async def list_prefix(self, prefix: str) -> list[ArtifactInfo]:
-        """All objects under the prefix, in order of key; empty where there are none."""
+    async def list_prefix(self, prefix: str, *, after: str = "") -> list[ArtifactInfo]:
+        """All objects under the prefix whose key sorts behind `after`, in order of key; empty where there are
+        none."""
         ...
 
     async def delete_prefix(self, prefix: str) -> int:

@@ -2,7 +2,7 @@
 
 An object appears whole or not at all and survives a power cut once `put` returned. Every path is walked from the
 root's descriptor without following links, so that nothing planted in the directory leads out of it. Blocking calls
-run in a small pool of their own: a slow disk delays artifacts, never heartbeats.
+run in small pools of their own: a slow disk delays artifacts, never heartbeats, and reading delays no settle.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ class FileArtifactStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._root_fd = -1
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="artifacts")
+        self._writers = ThreadPoolExecutor(_THREADS, thread_name_prefix="artifacts")
+        self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="artifacts-read")
 
     async def open(self) -> None:
         await self._run(self._open)
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._pool.shutdown)
+        await asyncio.to_thread(self._readers.shutdown)
+        await asyncio.to_thread(self._writers.shutdown)
         if self._root_fd >= 0:
             os.close(self._root_fd)
             self._root_fd = -1
@@ -53,10 +55,10 @@ class FileArtifactStore:
         return await self._run(self._put, check_key(key), data)
 
     async def get(self, key: str) -> bytes | None:
-        return await self._run(self._get, check_key(key))
+        return await self._run(self._get, check_key(key), pool=self._readers)
 
-    async def list_prefix(self, prefix: str) -> list[ArtifactInfo]:
-        return await self._run(self._list, check_prefix(prefix))
+    async def list_prefix(self, prefix: str, *, after: str = "") -> list[ArtifactInfo]:
+        return await self._run(self._list, check_prefix(prefix), after, pool=self._readers)
 
     async def delete_prefix(self, prefix: str) -> int:
         return await self._run(self._delete, check_prefix(prefix))
@@ -64,9 +66,9 @@ class FileArtifactStore:
     async def sweep(self, prefixes: Sequence[str]) -> list[bool]:
         return await self._run(self._sweep, [check_prefix(prefix) for prefix in prefixes])
 
-    async def _run(self, call: Callable[..., _T], *args: object) -> _T:
+    async def _run(self, call: Callable[..., _T], *args: object, pool: ThreadPoolExecutor | None = None) -> _T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call, *args)
+            return await asyncio.get_running_loop().run_in_executor(pool or self._writers, call, *args)
         except OSError as error:
             raise _unavailable(error, self._root) from error
         except RuntimeError as error:  # the pool is shut down
@@ -104,11 +106,11 @@ class FileArtifactStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
-    def _list(self, prefix: str) -> list[ArtifactInfo]:
+    def _list(self, prefix: str, after: str) -> list[ArtifactInfo]:
         *folders, name = prefix.split("/")
         try:
             with self._folder(folders) as folder:
-                return sorted(_files(name, prefix, folder), key=lambda info: info.key)
+                return sorted(_files(name, prefix, folder, after), key=lambda info: info.key)
         except (FileNotFoundError, NotADirectoryError):
             return []
 
@@ -175,9 +177,14 @@ def _write(name: str, folder: int, data: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _files(name: str, key: str, folder: int) -> Iterator[ArtifactInfo]:
+def _files(name: str, key: str, folder: int, after: str) -> Iterator[ArtifactInfo]:
+    inside = f"{key}/"
+    if key <= after and inside <= after and not after.startswith(inside):
+        return
     status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     if stat.S_ISREG(status.st_mode):
+        if key <= after:
+            return
         yield ArtifactInfo(key=key, size=status.st_size)
     elif stat.S_ISDIR(status.st_mode):
         inner = os.open(name, _DIRECTORY, dir_fd=folder)
@@ -185,7 +192,7 @@ def _files(name: str, key: str, folder: int) -> Iterator[ArtifactInfo]:
             for child in os.listdir(inner):  # noqa: PTH208 - of a descriptor, not a path
                 if not child.startswith("."):
                     with suppress(FileNotFoundError):
-                        yield from _files(child, f"{key}/{child}", inner)
+                        yield from _files(child, f"{inside}{child}", inner, after)
         finally:
             os.close(inner)
 

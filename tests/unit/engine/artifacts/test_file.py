@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -185,3 +186,35 @@ async def test_close_twice_and_before_open(tmp_path):
     await store.close()
     with pytest.raises(UnavailableError, match="closed"):
         await store.get("a")
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        ("", ["a-b/0", "a/b", "a/c/1", "a/c/2", "a0"]),
+        ("a/b", ["a/c/1", "a/c/2", "a0"]),
+        ("a/c/1", ["a/c/2", "a0"]),
+        ("a/c/2", ["a0"]),
+        ("a0", []),
+    ],
+)
+async def test_a_list_goes_on_behind_a_key(store, after, found):
+    for key in ("a/c/2", "a-b/0", "a/b", "a0", "a/c/1"):
+        await store.put(f"x/{key}", b"1")
+
+    listed = await store.list_prefix("x", after=f"x/{after}" if after else "")
+
+    assert [info.key.removeprefix("x/") for info in listed] == found
+
+
+async def test_readers_that_are_stuck_keep_no_writer_waiting(store, tmp_path, monkeypatch):
+    await store.put("a/b", b"1")
+    free = threading.Event()
+    monkeypatch.setattr(store, "_list", lambda *_: free.wait(20))
+    stuck = [asyncio.create_task(store.list_prefix("a")) for _ in range(20)]
+    try:
+        async with asyncio.timeout(10):
+            assert await store.put("a/c", b"2")
+    finally:
+        free.set()
+        await asyncio.gather(*stuck)
