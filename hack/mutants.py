@@ -57,7 +57,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/waiting.py": (*_MEMORY, "tests/gateway/test_dispatch.py", *_GATEWAY),
     "client/taskjob/wire/gateway_session.py": (*_MEMORY, *_GATEWAY),
     "client/taskjob/wire/message_limits.py": (*_MEMORY, "tests/gateway/test_refusals.py"),
-    "client/taskjob/wire/worker_session.py": ("tests/unit/sdk/test_worker_session.py", "tests/unit/worker"),
+    "client/taskjob/wire/worker_session.py": ("tests/unit/sdk/test_worker_session.py",),
     "api/taskjob_api/gateway": (*_MEMORY, *_GATEWAY),
 }
 """Where fences stand, and whose tests are asked: likely killers first. Tests marked `uncovered` are never asked."""

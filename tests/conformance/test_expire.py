@@ -129,6 +129,46 @@ async def test_a_prefetched_job_does_not_time_out_before_it_starts(world):
     assert (await world.job(job)).phase is Phase.ASSIGNED
 
 
+@pytest.mark.parametrize(("timeout", "stands"), [(1, 600), (1000, 1000)])
+async def test_a_lease_that_never_starts_goes_back_uncharged(world, timeout, stands):
+    job = await world.submit(timeout_seconds=timeout)
+    worker = await world.worker(ttl_seconds=15)
+    grant = await worker.lease_one()
+    world.clock.advance(stands + 14)
+    assert (await worker.renew(holding=((grant.job, grant.lease),))).cancelling == ()
+    assert (await world.expire()).released == 0
+    world.clock.advance(1)
+    await worker.renew()
+    done = await world.expire()
+    assert (done.released, done.timed_out, done.lapsed, done.more) == (1, 0, 0, False)
+    seen = await world.job(job)
+    assert (seen.phase, seen.attempts, seen.lost, seen.interruptions) == (Phase.QUEUED, 0, 0, 0)
+    assert [lost.reason for lost in (await worker.renew(holding=((grant.job, grant.lease),))).lost] == ["Released"]
+
+
+async def test_a_lease_that_never_starts_ends_with_the_deadline(world):
+    job = await world.submit(active_deadline_seconds=30)
+    worker = await world.worker(ttl_seconds=15)
+    await worker.lease_one()
+    world.clock.advance(44)
+    await worker.renew()
+    assert (await world.expire()).released == 0
+    world.clock.advance(1)
+    await worker.renew()
+    assert (await world.expire()).released == 1
+    assert (await world.job(job)).reason is Reason.DEADLINE_EXCEEDED
+
+
+async def test_the_start_replaces_the_time_of_the_grant(world):
+    await world.submit(timeout_seconds=30)
+    worker = await world.worker(ttl_seconds=15)
+    grant = await worker.lease_one()
+    world.clock.advance(10)
+    await worker.start(grant)
+    world.clock.advance(30)
+    assert [order.reason for order in (await worker.renew()).cancelling] == ["TimedOut"]
+
+
 async def test_a_lapse_survives_a_restart(world):
     job = await world.submit()
     worker = await world.worker()
@@ -161,6 +201,19 @@ async def test_next_due_at_tells_when_time_will_change_something(world):
     assert await world.store.next_due_at() == start + 30_000_000
     await world.worker()
     assert await world.store.next_due_at() == start + 15_000_000
+
+
+async def test_the_end_and_the_ttl_of_another_session_do_not_concern_a_job(world):
+    job = await world.submit(timeout_seconds=10)
+    worker, other = await world.worker(), await world.worker(ttl_seconds=1)
+    granted_at = world.clock.at
+    await worker.start(await worker.lease_one())
+    assert await other.close(release=True)
+    assert await world.store.next_due_at() == granted_at + 15_000_000
+    world.clock.advance(12)
+    done = await world.expire()
+    assert (done.lapsed, done.released, done.timed_out) == (0, 0, 0)
+    assert (await world.job(job)).phase is Phase.RUNNING
 
 
 async def test_scenario_02_time_that_the_clock_jumped_over_ends_no_attempt(world):

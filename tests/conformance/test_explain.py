@@ -30,7 +30,7 @@ async def test_a_job_behind_a_full_queue_tells_who_fills_it(world):
     await world.queue(max_concurrency=1)
     running = await world.submit()
     job = await world.submit()
-    worker = await world.worker()
+    worker, _ = await world.worker(), await world.worker()
     await worker.lease_one()
     facts = await explain(world, job)
     assert (facts.permit_holders, facts.running_in_queue) == ((running,), 1)

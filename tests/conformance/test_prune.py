@@ -1,5 +1,8 @@
 """prune: retention, keys, garbage that is told until it is swept."""
 
+import pytest
+
+from taskjob.errors import ConflictError
 from taskjob.model import Phase, RetryChoice
 from taskjob_engine.store import JobRef
 
@@ -91,3 +94,25 @@ async def test_expired_keys_are_deleted_and_counted(world):
     world.clock.advance(1)
     assert (await world.store.prune(10)).keys == 1
     assert (await world.store.prune(10)).keys == 0
+
+
+async def test_a_closed_session_is_forgotten_though_others_work_on(world):
+    worker, left = await world.worker(), await world.worker("a" * 32)
+    await world.submit()
+    await worker.lease_one()
+    await left.close(release=True)
+    world.clock.advance(60)
+    await world.store.prune(10)
+    assert (await world.worker("a" * 32)).epoch == 1
+
+
+async def test_a_closed_session_is_kept_as_long_as_a_lease_of_it_stands(world):
+    await world.submit()
+    worker = await world.worker("a" * 32)
+    grant = await worker.lease_one()
+    await worker.close(within_seconds=0)
+    world.clock.advance(60)
+    await world.store.prune(10)
+    with pytest.raises(ConflictError):
+        await world.worker("a" * 32)
+    assert (await worker.complete(grant)).verdict == "accepted"
