@@ -39,8 +39,10 @@ def line(ending, attempt=2):
         (
             crashed(-11),
             1,
-            "crashed on attempt 1/5: ProcessCrashed: the task's process was killed by SIGSEGV; "
-            "counted as lost, not as an attempt",
+            (
+                "crashed on attempt 1/5: ProcessCrashed: the task's process was killed by SIGSEGV; counted as lost, "
+                "not as an attempt"
+            ),
         ),
     ],
 )
