@@ -49,9 +49,14 @@ class Product:
     http: httpx2.Client
 
     @contextlib.contextmanager
-    def worker(self, *, concurrency: int = 64, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(
+        self, *, concurrency: int = 64, commands: str | None = None, **environment: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
         """One worker process on the TCP gateway, connected when this yields."""
-        worker = run("worker", str(TASKS), "--gateway", self.gateway, "--concurrency", str(concurrency), **environment)
+        options = ["--gateway", self.gateway, "--concurrency", str(concurrency)]
+        if commands is not None:
+            options += ["--commands", commands]
+        worker = run("worker", str(TASKS), *options, **environment)
         try:
             self.until(lambda: len(self.http.get("/v1/namespaces/default/workers").json()["items"]) > 0, 20)
             yield worker
@@ -78,7 +83,9 @@ class Product:
         body = msgspec.json.encode({"items": [document] * 1000})
         begun = time.perf_counter()
         for _ in range(number // 1000):
-            reply = self.http.post("/v1/namespaces/default/jobs/batch", content=body, headers={"Content-Type": "application/json"})
+            reply = self.http.post(
+                "/v1/namespaces/default/jobs/batch", content=body, headers={"Content-Type": "application/json"}
+            )
             if reply.status_code != 200:
                 raise SystemExit(f"{reply.status_code}: {reply.text[:500]}")
         return time.perf_counter() - begun
