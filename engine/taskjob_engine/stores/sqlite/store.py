@@ -59,9 +59,7 @@ from taskjob_engine.stores.sqlite import (
     upkeep,
     witness,
 )
-from taskjob_engine.stores.sqlite.backup import backup
 from taskjob_engine.stores.sqlite.books import SQLiteBooks
-from taskjob_engine.stores.sqlite.failures import unavailable
 from taskjob_engine.stores.sqlite.opening import Opened, open_database
 from taskjob_engine.stores.sqlite.readers import Readers
 from taskjob_engine.stores.sqlite.transaction import Transaction
@@ -167,12 +165,6 @@ class SQLiteStore:
             self._watchers.pop(token, None)
 
         return stop
-
-    async def backup(self, target: str) -> None:
-        try:
-            await asyncio.to_thread(backup, self._path, Path(target))
-        except sqlite3.Error as error:
-            raise unavailable(error) from error
 
     # -------------------------------------------------------------------------------------------- jobs in and out
 
