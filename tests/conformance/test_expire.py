@@ -1,5 +1,7 @@
 """expire: lapses, time-outs, bounded steps, and who pays for a worker's death."""
 
+import pytest
+
 from taskjob.model import AttemptOutcome, Phase, Reason, RetryChoice
 
 
@@ -129,9 +131,9 @@ async def test_a_prefetched_job_does_not_time_out_before_it_starts(world):
     assert (await world.job(job)).phase is Phase.ASSIGNED
 
 
-@pytest.mark.parametrize(("timeout", "stands"), [(1, 600), (1000, 1000)])
-async def test_a_lease_that_never_starts_goes_back_uncharged(world, timeout, stands):
-    job = await world.submit(timeout_seconds=timeout)
+@pytest.mark.parametrize(("seconds", "stands"), [(1, 600), (1000, 1000)])
+async def test_a_lease_that_never_starts_goes_back_uncharged(world, seconds, stands):
+    job = await world.submit(timeout_seconds=seconds)
     worker = await world.worker(ttl_seconds=15)
     grant = await worker.lease_one()
     world.clock.advance(stands + 14)
@@ -143,7 +145,7 @@ async def test_a_lease_that_never_starts_goes_back_uncharged(world, timeout, sta
     assert (done.released, done.timed_out, done.lapsed, done.more) == (1, 0, 0, False)
     seen = await world.job(job)
     assert (seen.phase, seen.attempts, seen.lost, seen.interruptions) == (Phase.QUEUED, 0, 0, 0)
-    assert [lost.reason for lost in (await worker.renew(holding=((grant.job, grant.lease),))).lost] == ["Released"]
+    assert [lost.reason for lost in (await worker.renew(holding=((grant.job, grant.lease),))).lost] == ["Expired"]
 
 
 async def test_a_lease_that_never_starts_ends_with_the_deadline(world):

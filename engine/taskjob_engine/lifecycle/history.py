@@ -42,5 +42,10 @@ def hand_back_outcome(job: JobState) -> AttemptOutcome:
     return AttemptOutcome.RELEASED if job.started_at is None else AttemptOutcome.INTERRUPTED
 
 
+def over_time(job: JobState, error: ErrorInfo) -> Ending:
+    """A lease past its time that was not settled: TIMED_OUT if its attempt had started, else nothing is charged."""
+    return Ending(AttemptOutcome.RELEASED if job.started_at is None else AttemptOutcome.TIMED_OUT, error=error)
+
+
 def lapse(job: JobState, error: ErrorInfo) -> Ending:
     return Ending(lapse_outcome(job), error=error)

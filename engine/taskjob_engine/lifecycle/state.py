@@ -35,7 +35,7 @@ class JobState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What transitions read and change. Immutable parts of the submission first, then the moving ones.
 
     `due_at` is when a waiting job becomes eligible; `rank` orders ready jobs (lower first);
-    `timeout_at` ends a started attempt; `expires_at` is when a terminal job may be pruned.
+    `timeout_at` ends an attempt, started or not; `expires_at` is when a terminal job may be pruned.
     `lease_id`, `session`, `leased_at` stand exactly while `state` is LEASED.
     """
 

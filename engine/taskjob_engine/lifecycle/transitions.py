@@ -22,6 +22,9 @@ _replace = msgspec.structs.replace
 TIMED_OUT = "TimedOut"
 """The stop order of an attempt over its `timeout_seconds`."""
 
+UNSTARTED_SECONDS = 600
+"""Longest time that a lease of a job with a short time-out may wait for its start in the hands of a worker."""
+
 _HARMLESS = frozenset({AttemptOutcome.RELEASED, AttemptOutcome.INTERRUPTED, AttemptOutcome.SNOOZED})
 """Ends that say nothing against the job: their error stands in the attempt's record only."""
 
@@ -88,7 +91,8 @@ def permit_granted(job: JobState, *, now: Micros) -> JobState:
 
 
 def grant(job: JobState, *, lease_id: str, session: str, worker: str, now: Micros) -> JobState:
-    """Lease a ready job. Its time-out counts from the start, which the worker tells later."""
+    """Lease a ready job. Its time-out counts from the start, which the worker tells later; until then it has
+    `UNSTARTED_SECONDS`, or its time-out where that is longer."""
     return _step(
         _replace(
             job,
@@ -99,7 +103,7 @@ def grant(job: JobState, *, lease_id: str, session: str, worker: str, now: Micro
             worker=worker,
             leased_at=now,
             started_at=None,
-            timeout_at=None,
+            timeout_at=_time_out_at(job, now, max(job.timeout_seconds, UNSTARTED_SECONDS)),
             deliveries=job.deliveries + 1,
         )
     )
@@ -111,10 +115,9 @@ def start(job: JobState, *, ago_seconds: float, now: Micros) -> JobState | None:
     if job.state is not State.LEASED or job.started_at is not None:
         return None
     began = started_at(job, ago_seconds, now)
-    timeout_at = began + job.timeout_seconds * SECOND
-    if job.deadline_at is not None:
-        timeout_at = min(timeout_at, job.deadline_at)
-    return _step(_replace(job, reason=Reason.RUNNING, started_at=began, timeout_at=timeout_at))
+    return _step(
+        _replace(job, reason=Reason.RUNNING, started_at=began, timeout_at=_time_out_at(job, began, job.timeout_seconds))
+    )
 
 
 def started_at(job: JobState, ago_seconds: float, now: Micros) -> Micros:
@@ -142,7 +145,7 @@ def stop_order(job: JobState, *, now: Micros) -> str | None:
         return "CancelRequested"
     if job.deadline_at is not None and job.deadline_at <= now:
         return "DeadlineExceeded"
-    if job.timeout_at is not None and job.timeout_at <= now:
+    if job.started_at is not None and job.timeout_at is not None and job.timeout_at <= now:
         return TIMED_OUT
     return None
 
@@ -313,6 +316,11 @@ def _expiry(job: JobState, state: State, finished_at: Micros) -> Micros:
     failed = state is State.DEAD_LETTER
     ttl = job.ttl_seconds_after_failed if failed else job.ttl_seconds_after_finished
     return finished_at + ttl * SECOND
+
+
+def _time_out_at(job: JobState, since: Micros, seconds: int) -> Micros:
+    ends = since + seconds * SECOND
+    return ends if job.deadline_at is None else min(ends, job.deadline_at)
 
 
 def _failure_is_final(job: JobState, ending: Ending) -> Reason | None:

@@ -114,9 +114,9 @@ class JobStore(Protocol):
 
     async def expire(self, limit: int, *, as_of: Micros | None = None, skipped_seconds: float = 0.0) -> Expired:
         """Up to `limit` jobs: lapse leases of expired sessions (started: LOST, else RELEASED; when, says
-        `policies.sessions.lapse_due_at`), time out started attempts that are over `timeout_at` by a grace of one TTL
-        of their session, and end unleased jobs past their deadline. Closes expired sessions (`sessions` counts those
-        it closed). Store-made endings carry the errors of `lifecycle.fencing`.
+        `policies.sessions.lapse_due_at`), end leases that are over `timeout_at` by a grace of one TTL of their session
+        (started: TIMED_OUT, else RELEASED), and end unleased jobs past their deadline. Closes expired sessions
+        (`sessions` counts those it closed). Store-made endings carry the errors of `lifecycle.fencing`.
 
         `skipped_seconds` is time that the clock jumped over: nothing ran in it, so it does not count towards an
         attempt's time-out. What is due is judged as of `as_of`, a time told by `now`: a call that waits behind a slow

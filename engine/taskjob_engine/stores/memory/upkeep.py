@@ -8,10 +8,9 @@ from taskjob.model import AttemptOutcome, Micros
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import ATTEMPT_TIMED_OUT, LEASE_EXPIRED
-from taskjob_engine.lifecycle.history import lapse
+from taskjob_engine.lifecycle.history import lapse, over_time
 from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.state import JobState
-from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.queue_change import end_pause, pause_is_over
 from taskjob_engine.policies.sessions import closed, lapse_due_at
@@ -42,12 +41,15 @@ def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, 
 
     left = limit - lapsed - released
     late = list(_over_time(db, now=at - skipped))
+    timed_out = 0
     for row in late[:left]:
-        end_delivery(db, row, Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT), now=now, jitter=jitter())
+        ending = over_time(row.job, ATTEMPT_TIMED_OUT)
+        timed_out += ending.outcome is AttemptOutcome.TIMED_OUT
+        released += ending.outcome is AttemptOutcome.RELEASED
+        end_delivery(db, row, ending, now=now, jitter=jitter())
         ended.append(row.job)
-    timed_out = min(left, len(late))
 
-    left -= timed_out
+    left -= min(left, len(late))
     overdue = db.deadlines.until(at, left + 1)
     for job in overdue[:left]:
         row = db.jobs[job]
@@ -121,7 +123,7 @@ def _lapsing(db: Tables, *, now: Micros) -> Iterator[JobRow]:
 
 
 def _over_time(db: Tables, *, now: Micros) -> Iterator[JobRow]:
-    """Started attempts that their worker should have ended long ago."""
+    """Leases that their worker should have ended long ago."""
     for job in db.timeouts.until(now, len(db.timeouts)):
         if _time_out_at(db, db.jobs[job]) <= now:
             yield db.jobs[job]

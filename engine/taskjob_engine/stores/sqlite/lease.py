@@ -13,6 +13,7 @@ from taskjob.model import Micros, Phase
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle import rate
 from taskjob_engine.lifecycle.state import SUSPECT_AFTER, State
+from taskjob_engine.lifecycle.transitions import UNSTARTED_SECONDS
 from taskjob_engine.policies.queue_change import is_paused
 from taskjob_engine.policies.sessions import SessionState, refusal
 from taskjob_engine.store import Granted, Leased, LeaseRequest, WakeUp
@@ -32,12 +33,14 @@ SELECT json_group_array(json(offer)) FROM (
     WHERE state = 'leased' AND session = ? AND lease_seq = ? ORDER BY rank, id
 )
 """  # noqa: S608 - our own names
-_GRANT = """
+_GRANT = f"""
 UPDATE job SET
     state = 'leased', reason = 'Assigned', lease_id = ?2, session = ?3, worker = ?4, leased_at = ?5, lease_seq = ?6,
-    started_at = NULL, timeout_at = NULL, deliveries = deliveries + 1, revision = revision + 1
+    started_at = NULL,
+    timeout_at = MIN(?5 + MAX(timeout_seconds, {UNSTARTED_SECONDS}) * 1000000, IFNULL(deadline_at, {_UNLIMITED})),
+    deliveries = deliveries + 1, revision = revision + 1
 WHERE pk IN (SELECT value FROM json_each(?1))
-"""
+"""  # noqa: S608 - our own number
 
 
 def lease(tx: Transaction, items: Sequence[LeaseRequest], *, new_lease: Callable[[], str]) -> list[Leased]:

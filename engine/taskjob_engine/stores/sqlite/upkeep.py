@@ -7,9 +7,8 @@ import sqlite3
 from taskjob.model import AttemptOutcome, Micros
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import ATTEMPT_TIMED_OUT, LEASE_EXPIRED
-from taskjob_engine.lifecycle.history import lapse
+from taskjob_engine.lifecycle.history import lapse, over_time
 from taskjob_engine.lifecycle.state import JobState
-from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.queue_change import end_pause, pause_is_over
 from taskjob_engine.policies.sessions import closed
@@ -71,11 +70,13 @@ def expire(tx: Transaction, limit: int, as_of: Micros | None, skipped: Micros) -
     left = limit - min(limit, len(lapsing))
 
     late = _found(tx, _OVER_TIME, left + 1, at=at - skipped)
+    timed_out = 0
     for loaded in late[:left]:
-        ending = Ending(AttemptOutcome.TIMED_OUT, error=ATTEMPT_TIMED_OUT)
+        ending = over_time(loaded.job, ATTEMPT_TIMED_OUT)
+        timed_out += ending.outcome is AttemptOutcome.TIMED_OUT
         ended.append(end_delivery(tx, _current(tx, loaded), ending))
-    timed_out = min(left, len(late))
-    left -= timed_out
+    over = min(left, len(late))
+    left -= over
 
     overdue = _found(tx, _OVERDUE, left + 1, at=at)
     for loaded in overdue[:left]:
@@ -87,12 +88,12 @@ def expire(tx: Transaction, limit: int, as_of: Micros | None, skipped: Micros) -
     lapsed = min(limit, len(lapsing))
     return Expired(
         lapsed=lost,
-        released=lapsed - lost,
+        released=lapsed - lost + over - timed_out,
         timed_out=timed_out,
         deadlines=deadlines,
         sessions=len(gone),
         dead_letters=dead_letters(ended),
-        more=len(lapsing) + len(late) + len(overdue) > lapsed + timed_out + deadlines,
+        more=len(lapsing) + len(late) + len(overdue) > lapsed + over + deadlines,
     )
 
 
