@@ -87,14 +87,16 @@ class Dispatcher:
         tasks: Iterable[str],
         want: int,
         sink: Sink,
+        room: Callable[[], int],
         seq: int | None = None,
     ) -> None:
         """Wait for up to `want` jobs; replaces what this session waited for before (an HTTP exchange, a new
-        connection). With `seq` the lease calls carry it, and the first answer that has something ends the wait."""
+        connection). With `seq` the lease calls carry it, and the first answer that has something ends the wait.
+        `room` says how many more leases the session may hold."""
         known = self._waiting.get(ref.session)
         if known is not None:
             self._forget(known)
-        parked = Parked(ref, namespace=namespace, queues=queues, tasks=tasks, sink=sink, seq=seq)
+        parked = Parked(ref, namespace=namespace, queues=queues, tasks=tasks, sink=sink, seq=seq, room=room)
         self._waiting.add(parked)
         self._want(parked, want)
 
@@ -103,6 +105,13 @@ class Dispatcher:
         parked = self._waiting.get(session)
         if parked is not None and want > 0:
             self._want(parked, parked.want + want)
+
+    def eased(self, session: str) -> None:
+        """A parked session settled something: if its leases were too many, ask on."""
+        parked = self._waiting.get(session)
+        if parked is not None and parked.full:
+            parked.full = False
+            self._want(parked, parked.want)
 
     def withdraw(self, session: str) -> None:
         """What a parked session waits for becomes nothing (drain); it stays parked."""
@@ -179,18 +188,23 @@ class Dispatcher:
     async def _ask_due(self) -> None:
         """What became due in one loop turn is asked for in one call (a few, if there are many)."""
         self._round = None
-        due = [parked for parked in self._due.values() if parked.want > 0]
+        due = [parked for parked in self._due.values() if parked.want > 0 and not self._holds_all_it_may(parked)]
         self._due.clear()
         for start in range(self._batch, len(due), self._batch):
             self._launch(self._lease(due[start : start + self._batch]))
         if due:
             await self._lease(due[: self._batch])
 
+    def _holds_all_it_may(self, parked: Parked) -> bool:
+        """Who holds all it may is not asked for; but a repeated seq gets what it got, whatever is held."""
+        parked.full = parked.seq is None and parked.room() <= 0
+        return parked.full
+
     async def _lease(self, askers: list[Parked]) -> None:
         requests: list[LeaseRequest] = []
         seen: list[int] = []
         for parked in askers:
-            n = min(parked.want, parked.share, self._batch)
+            n = max(0, min(parked.want, parked.share, self._batch, parked.room()))
             requests.append(LeaseRequest(ref=parked.ref, n=n, seq=parked.seq, max_bytes=MAX_GRANT_BYTES))
             seen.append(parked.woken)
             parked.busy = True

@@ -4,7 +4,7 @@ to the store, no timers of its own."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from taskjob_engine.store import Granted, SessionRef
@@ -35,14 +35,17 @@ class Parked:
     """One session that waits for up to `want` jobs.
 
     `woken` counts hints, `share` how many jobs they spoke of, `streams` which work; a lease call takes all three
-    along, and what comes while it is in flight (`busy`) is seen afterwards.
+    along, and what comes while it is in flight (`busy`) is seen afterwards. `room` says how many more leases the
+    session may hold; `full`: it had none when it was last to be asked for.
     """
 
     __slots__ = (
         "busy",
+        "full",
         "namespace",
         "queues",
         "ref",
+        "room",
         "seq",
         "share",
         "sink",
@@ -62,17 +65,20 @@ class Parked:
         tasks: Iterable[str],
         sink: Sink,
         seq: int | None,
+        room: Callable[[], int],
     ) -> None:
         self.ref = ref
         self.namespace = namespace
         self.queues = tuple(queues)
         self.tasks = frozenset(tasks)
         self.sink = sink
+        self.room = room
         self.seq = seq
         self.want = 0
         self.share = 0
         self.woken = 0
         self.busy = False
+        self.full = False
         self.streams: set[Stream] = set()
         self.timer: asyncio.TimerHandle | None = None
 

@@ -33,7 +33,7 @@ class Hand:
 def park(lab, session, want=10):
     hand = Hand()
     lab.engine.dispatcher.park(
-        session.ref, namespace="default", queues=("default",), tasks=("demo",), want=want, sink=hand
+        session.ref, namespace="default", queues=("default",), tasks=("demo",), want=want, sink=hand, room=lambda: want
     )
     return hand
 

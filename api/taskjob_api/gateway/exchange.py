@@ -55,6 +55,9 @@ class Exchanges:
         in which the settles were handed to the store. Raises `UnavailableError` or `OutcomeUnknownError`: the worker
         must send the exchanges again."""
         await self._heed_witness(works)
+        holding = _holding(works)
+        if holding is not None and live.rules.carrier is Carrier.HTTP:
+            live.keep(holding)
         renewing = _start(self._renew(live, works)) if self._must_renew(live, works) else None
         try:
             if any(work.exchange.logs for work in works):
@@ -73,7 +76,10 @@ class Exchanges:
             ask(want)
         renewed = await _both(renewing, settling)
         settled = settling.result() if settling is not None else []
-        return self._answers(live, works, renewed, settled)
+        answers = self._answers(live, works, renewed, settled)
+        if settles:
+            self._engine.dispatcher.eased(live.ref.session)
+        return answers
 
     async def orders(self, live: LiveSession) -> Update | None:
         """What the store wants a silent session to stop, without making its leases last longer than its worker's

@@ -6,14 +6,17 @@ decides nothing about leases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
 
 from taskjob.wire.gateway_session import GatewaySession
-from taskjob.wire.messages import Grant, ProcessIdentity, Update
+from taskjob.wire.messages import MAX_ITEMS, Grant, ProcessIdentity, Update
 from taskjob_engine.store import Granted, SessionRef
+
+PREFETCH = MAX_ITEMS
+"""Leases that a session may hold beyond its slots."""
 
 
 class Outlet(Protocol):
@@ -52,6 +55,7 @@ class LiveSession:
         namespace: str,
         queues: Sequence[str],
         tasks: Sequence[str],
+        slots: int,
         rules: GatewaySession,
         outlet: Outlet,
         process: ProcessIdentity | None = None,
@@ -60,6 +64,7 @@ class LiveSession:
         self.namespace = namespace
         self.queues = tuple(queues)
         self.tasks = frozenset(tasks)
+        self.slots = slots
         self.rules = rules
         self.outlet = outlet
         self.process = process
@@ -78,6 +83,10 @@ class LiveSession:
         """When cancel orders were last asked for."""
 
     # ---- leases
+
+    def room(self) -> int:
+        """How many more leases the session may hold."""
+        return self.slots + PREFETCH - len(self.held)
 
     def take(self, grants: Sequence[Granted]) -> tuple[Grant, ...]:
         """Remember the grants as held; returns them as the wire's words."""
@@ -98,6 +107,11 @@ class LiveSession:
             del self.held[job]
             if self.holders.get(job) is self:
                 del self.holders[job]
+
+    def keep(self, named: Iterable[tuple[str, str]]) -> None:
+        """Forget what the worker does not name: the reply that granted it was lost, and the store releases it."""
+        for job, lease in {(job, holding.lease) for job, holding in self.held.items()}.difference(named):
+            self.drop(job, lease)
 
     # ---- sink of the dispatcher
 

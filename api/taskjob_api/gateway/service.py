@@ -108,6 +108,7 @@ class WorkerGateway:
             namespace=namespace,
             queues=register.queues,
             tasks=register.tasks,
+            slots=register.slots,
             rules=rules,
             outlet=outlet,
             process=register.process,
@@ -141,6 +142,7 @@ class WorkerGateway:
             namespace=known.namespace,
             queues=known.queues,
             tasks=tuple(known.tasks),
+            slots=known.slots,
             rules=rules,
             outlet=outlet,
             process=resume.process or known.process,
@@ -193,6 +195,7 @@ class WorkerGateway:
             namespace=info.namespace,
             queues=info.queues,
             tasks=info.tasks,
+            slots=info.slots,
             rules=GatewaySession(Carrier(info.carrier)),
             outlet=NO_OUTLET,
         )
@@ -229,7 +232,13 @@ class WorkerGateway:
     def park(self, live: LiveSession, want: int) -> None:
         """Let the dispatcher push to the session (TCP)."""
         self._engine.dispatcher.park(
-            live.ref, namespace=live.namespace, queues=live.queues, tasks=live.tasks, want=want, sink=live
+            live.ref,
+            namespace=live.namespace,
+            queues=live.queues,
+            tasks=live.tasks,
+            want=want,
+            sink=live,
+            room=live.room,
         )
 
     def unpark(self, live: LiveSession) -> None:
@@ -242,7 +251,14 @@ class WorkerGateway:
     def wait_for_jobs(self, live: LiveSession, want: int, seq: int, sink: Sink) -> None:
         """Let the dispatcher answer one call (HTTP)."""
         self._engine.dispatcher.park(
-            live.ref, namespace=live.namespace, queues=live.queues, tasks=live.tasks, want=want, sink=sink, seq=seq
+            live.ref,
+            namespace=live.namespace,
+            queues=live.queues,
+            tasks=live.tasks,
+            want=want,
+            sink=sink,
+            room=live.room,
+            seq=seq,
         )
 
     def wait_no_more(self, live: LiveSession, sink: Sink) -> bool:
