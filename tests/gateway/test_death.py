@@ -108,6 +108,22 @@ async def test_a_death_is_certain_also_for_a_session_that_an_older_server_opened
         assert time.monotonic() - cut_at < 1.0
 
 
+async def test_a_process_that_dies_behind_its_broken_connection_is_not_waited_for(house, hire, this_process):
+    with subprocess.Popen(["sleep", "60"]) as child:  # noqa: ASYNC220 - a few milliseconds
+        try:
+            worker, heir = await hire(process=this_process(child.pid)), await hire()
+            await house.submit("noop")
+            await worker.take(1)
+            await asyncio.sleep(1.1)  # the hold-off of a fresh engine
+            worker.cut()
+            cut_at = time.monotonic()
+            await asyncio.sleep(0.3)
+        finally:
+            child.kill()
+        await heir.take(1)
+        assert time.monotonic() - cut_at < 2.0
+
+
 async def test_a_live_process_with_a_broken_connection_has_three_seconds(house, hire, this_process):
     worker = await hire(process=this_process(os.getpid()))
     [job] = await house.submit("noop")

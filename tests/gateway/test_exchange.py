@@ -230,6 +230,17 @@ async def test_a_cancel_is_pushed_and_ends_the_job_as_cancelled(house, hire):
     assert (await house.job(job)).phase is Phase.CANCELLED
 
 
+async def test_a_cancel_is_pushed_in_every_namespace(house):
+    for namespace in ("default", "other"):
+        worker = house.worker("tcp")
+        worker.hello = msgspec.structs.replace(worker.hello, namespace=namespace)
+        await worker.enter()
+        [job] = await house.submit("noop", namespace=namespace)
+        await worker.take(1)
+        await house.engine.cancel([JobRef(namespace=namespace, id=job)])
+        assert [order.job for order in await hear_cancel(worker)] == [job]
+
+
 async def hear_cancel(worker):
     """Over TCP the order is pushed; over HTTP it ends the poll."""
     if hasattr(worker, "recv"):

@@ -65,7 +65,7 @@ class CancelPushes:
             self._hinted[session] = asyncio.get_running_loop().call_later(delay, self._ask, live)
 
     def _ask(self, live: LiveSession) -> None:
-        self._hinted.pop(live.ref.session, None)
+        self._hinted.pop(live.ref.session, None)  # no fence: a hint too many or too late
         if live.held and self._sessions.is_current(live):
             asking = asyncio.get_running_loop().create_task(self._tell(live))
             self._asking.add(asking)
