@@ -24,6 +24,7 @@ from taskjob_api.problems import MethodNotAllowedError, encode_problem, problem_
 from taskjob_api.routers import actions, health, jobs, queues, stats, streams, workers
 from taskjob_api.routers.access import ApiState
 from taskjob_api.settings import ApiSettings, no_tokens_file
+from taskjob_api.streams import Streams
 from taskjob_api.submit_route import SubmitRoutes, is_submit_path
 from taskjob_engine.artifacts.file import FileArtifactStore
 from taskjob_engine.engine import Engine
@@ -58,7 +59,9 @@ def create_app(
 ) -> Gate:
     """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`."""
     rest = _rest()
-    rest.state.api = ApiState(engine=engine, lifetime=lifetime or Lifetime(), settings=settings)
+    rest.state.api = ApiState(
+        engine=engine, lifetime=lifetime or Lifetime(), settings=settings, door=door, streams=Streams()
+    )
     rest.include_router(_description())
     rest.add_exception_handler(TaskJobError, _on_error)
     rest.add_exception_handler(RequestValidationError, _on_error)

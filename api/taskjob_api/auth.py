@@ -16,6 +16,9 @@ from pathlib import Path
 from taskjob.errors import ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError, UnavailableError
 from taskjob.model import Micros
 from taskjob_api.gateway.authentication import ANY, Principal
+from taskjob_api.http import Scope as RequestScope
+from taskjob_api.http import header
+from taskjob_api.settings import is_loopback
 from taskjob_api.tokens import Scope, TokenRecord, hash_token, read_tokens
 
 log = logging.getLogger(__name__)
@@ -110,6 +113,16 @@ class TokenDoor:
             self._broken, self._seen = f"tokens cannot be checked: {type(error).__name__}", None
             return
         self._records, self._seen, self._broken = records, seen, None
+
+
+async def authenticate(door: OpenDoor | TokenDoor, scope: RequestScope) -> Caller:
+    """Who sent this request. Raises as the door does."""
+    authorization = header(scope, b"authorization")
+    client = scope.get("client")
+    return await door.authenticate(
+        bearer(None if authorization is None else authorization.decode("latin-1")),
+        peer_is_loopback=client is None or is_loopback(client[0]),
+    )
 
 
 def bearer(authorization: str | None) -> str | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import cast
 
 from taskjob.errors import ForbiddenError, OutcomeUnknownError, TaskJobError, UnavailableError
-from taskjob_api.auth import Caller, OpenDoor, TokenDoor, bearer
+from taskjob_api.auth import OpenDoor, TokenDoor, authenticate
 from taskjob_api.http import AsgiApp, ClientGoneError, Message, Receive, Scope, Send, header, send_problem
 from taskjob_api.settings import MAX_WAIT_SECONDS, ApiSettings, is_loopback
 from taskjob_api.submit_route import SubmitRoutes
@@ -88,7 +88,7 @@ class Gate:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         if path not in PUBLIC_PATHS:
-            state["caller"] = await self._authenticate(scope)
+            state["caller"] = await authenticate(self._door, scope)
         if scope["method"] == "POST" and (hot := self._submit.match(path)) is not None:
             await hot(scope, receive, answer)
             return
@@ -103,14 +103,6 @@ class Gate:
         except TimeoutError:
             kind = UnavailableError if scope["method"] in {"GET", "HEAD"} else OutcomeUnknownError
             raise kind("the server did not finish in time") from None
-
-    async def _authenticate(self, scope: Scope) -> Caller:
-        authorization = header(scope, b"authorization")
-        client = scope.get("client")
-        return await self._door.authenticate(
-            bearer(None if authorization is None else authorization.decode("latin-1")),
-            peer_is_loopback=client is None or is_loopback(client[0]),
-        )
 
     def _check_host(self, scope: Scope) -> None:
         """Against DNS rebinding: a web page's own name must not reach an open server."""

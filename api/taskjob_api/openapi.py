@@ -188,6 +188,8 @@ def _describe_errors(path: str, method: str, operation: dict[str, Any]) -> None:
         problems |= _WITH_BODY | _WITH_STATE | _SHED
     if path.endswith("/result"):
         problems |= _WITH_STATE
+    if path.endswith(("/events", "/logs")):
+        problems |= _SHED
     if path in PUBLIC_PATHS:
         problems |= {403: _WITH_CALLER[403]}
     operation["responses"].pop("422", None)

@@ -8,6 +8,7 @@ import json
 import job_phases
 import pytest
 
+from taskjob_api.routers import streams
 from taskjob_engine.store import JobRef
 from taskjob_engine.stores.memory import MemoryStore
 
@@ -312,7 +313,8 @@ async def test_logs_are_read_in_pieces_and_followed_to_their_end(api, ids):
     assert (missing.status_code, missing.json()["code"]) == (404, "NotFound")
 
 
-async def test_a_running_jobs_log_is_followed_until_its_attempt_ends(api, watched, ids):
+async def test_a_running_jobs_log_is_followed_until_its_attempt_ends(api, watched, ids, monkeypatch):
+    monkeypatch.setattr(streams, "LOG_POLL_SECONDS", 60.0)
     job = JobRef(namespace="default", id=ids["running"][0])
     lease = "1" * 32
 

@@ -13,11 +13,12 @@ from taskjob.errors import InvalidError, NotFoundError
 from taskjob.model import is_identifier
 from taskjob.spec import read_model
 from taskjob.spec.strict import StrictModel
-from taskjob_api.auth import Caller
+from taskjob_api.auth import Caller, OpenDoor, TokenDoor
 from taskjob_api.http import MAX_BODY_BYTES, read_body, require_json
 from taskjob_api.job_documents import decode_json
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.settings import ApiSettings
+from taskjob_api.streams import Streams
 from taskjob_api.tokens import Scope
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import JobRef
@@ -33,6 +34,8 @@ class ApiState(msgspec.Struct, frozen=True):
     engine: Engine
     lifetime: Lifetime
     settings: ApiSettings
+    door: OpenDoor | TokenDoor
+    streams: Streams
 
 
 def api_state(request: Request) -> ApiState:

@@ -7,29 +7,43 @@ Each event carries an id; reconnecting with Last-Event-ID goes on after it. A fi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from taskjob.errors import NotFoundError
 from taskjob.model import Job
 from taskjob.spec.strict import StrictModel
+from taskjob_api.auth import authenticate
 from taskjob_api.lifetime import Lifetime
-from taskjob_api.routers.access import JobId, NoParameters, ReadNamespace, TheEngine, answer, api_state, unknown_job
+from taskjob_api.routers.access import (
+    JobId,
+    NoParameters,
+    ReadNamespace,
+    TheEngine,
+    answer,
+    api_state,
+    caller_of,
+    unknown_job,
+)
 from taskjob_api.routers.describe import reference
+from taskjob_api.streams import EVENT_STREAM, EventStream
+from taskjob_api.tokens import Scope
 from taskjob_api.views import JobView, LogView, job_view, log_view
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import JobRef
 
 router = APIRouter(tags=["jobs"])
 
-PING_SECONDS = 15.0
-LOG_POLL_SECONDS = 0.5
-EVENT_STREAM = "text/event-stream"
+PING_SECONDS = 5.0
+"""Of silence. A token is checked again at each event and each ping."""
+LOG_POLL_SECONDS = 5.0
+"""For what no hint tells: what another process kept."""
+LOG_PAUSE_SECONDS = 0.2
+"""Between two looks: chunks that come fast may come as one."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -73,7 +87,7 @@ async def stream_job(
     seen = request.headers.get("last-event-id")
     if job.phase.is_terminal and seen == _job_event_id(job):
         return Response(status_code=204)
-    return _stream(_job_events(engine, api_state(request).lifetime, ref, seen))
+    return _stream(request, namespace, _job_events(engine, api_state(request).lifetime, ref, seen))
 
 
 @router.get(
@@ -103,15 +117,20 @@ async def read_log(
         return answer(log_view(page))
     if page.complete and not page.text and resumed:
         return Response(status_code=204)
-    return _stream(_log_events(engine, api_state(request).lifetime, ref, query, after))
+    return _stream(request, namespace, _log_events(engine, api_state(request).lifetime, ref, query, after))
 
 
-def _stream(events: AsyncIterator[bytes]) -> StreamingResponse:
-    headers = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-    return StreamingResponse(events, media_type=EVENT_STREAM, headers=headers)
+def _stream(request: Request, namespace: str, events: AsyncGenerator[bytes, None]) -> EventStream:
+    state = api_state(request)
+
+    async def may_go_on() -> None:
+        caller = await authenticate(state.door, request.scope)
+        caller.require(Scope.READ, namespace)
+
+    return EventStream(events, may_go_on=may_go_on, streams=state.streams, caller=caller_of(request).name)
 
 
-async def _job_events(engine: Engine, lifetime: Lifetime, ref: JobRef, seen: str | None) -> AsyncIterator[bytes]:
+async def _job_events(engine: Engine, lifetime: Lifetime, ref: JobRef, seen: str | None) -> AsyncGenerator[bytes, None]:
     async with engine.events(ref.namespace, job=ref.id) as hints:
         while not lifetime.stopping:
             job = await engine.get(ref)
@@ -139,27 +158,28 @@ async def _next(hints: AsyncIterator[Any]) -> Any:
 
 async def _log_events(
     engine: Engine, lifetime: Lifetime, ref: JobRef, query: LogQuery, after: int
-) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
+) -> AsyncGenerator[bytes, None]:
     run, delivery = query.run, query.delivery
-    pinged = loop.time()
-    while not lifetime.stopping:
-        page = await engine.logs(ref, run=run, delivery=delivery, after=after)
-        if page is None:
-            return
-        if page.delivery:
-            run, delivery = page.run, page.delivery
-        if page.text:
-            after = page.next
-            yield _frame("log", str(after), log_view(page))
-        if page.complete or (not page.delivery and await _never_ran(engine, ref)):
-            yield b"event: end\ndata: {}\n\n"
-            return
-        if loop.time() - pinged >= PING_SECONDS:
-            pinged = loop.time()
-            yield b": ping\n\n"
-        if not page.text:
-            await lifetime.unless_stopping(asyncio.sleep(LOG_POLL_SECONDS))
+    with engine.following(ref) as follower:
+        while not lifetime.stopping:
+            generation = follower.generation
+            page = await engine.logs(ref, run=run, delivery=delivery, after=after)
+            if page is None:
+                return
+            if page.delivery:
+                run, delivery = page.run, page.delivery
+            if page.text:
+                after = page.next
+                yield _frame("log", str(after), log_view(page))
+            if page.complete or (not page.delivery and await _never_ran(engine, ref)):
+                yield b"event: end\ndata: {}\n\n"
+                return
+            if page.text:
+                continue
+            await lifetime.unless_stopping(asyncio.sleep(LOG_PAUSE_SECONDS))
+            hinted = await lifetime.unless_stopping(follower.beyond(generation, seconds=LOG_POLL_SECONDS))
+            if hinted is False:
+                yield b": ping\n\n"
 
 
 async def _never_ran(engine: Engine, ref: JobRef) -> bool:
