@@ -41,6 +41,7 @@ SQL = re.compile(
 )
 _STORE = "tests/conformance"
 _LEASES = [f"{_STORE}/test_{name}.py" for name in ("settle", "sessions", "lease", "witness", "changes")]
+_FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("opening", "writer")]
 _GATEWAY = [
     f"tests/gateway/test_{name}.py"
     for name in ("resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")
@@ -50,7 +51,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/lifecycle": (*_MEMORY, "tests/unit/engine/lifecycle/test_fencing.py", *_LEASES, _STORE),
     "engine/taskjob_engine/policies": (*_MEMORY, *_LEASES, _STORE, "tests/unit/engine/policies"),
     "engine/taskjob_engine/stores/memory": (*_MEMORY, *_LEASES, _STORE),
-    "engine/taskjob_engine/stores/sqlite": ("-k", "sqlite", *_LEASES, _STORE, "tests/integration/sqlite"),
+    "engine/taskjob_engine/stores/sqlite": ("-k", "sqlite", *_LEASES, _STORE, *_FILES),
     "engine/taskjob_engine/engine.py": (*_MEMORY, "tests/engine"),
     "engine/taskjob_engine/reading.py": (*_MEMORY, "tests/engine"),
     "engine/taskjob_engine/dispatcher.py": (*_MEMORY, "tests/gateway/test_dispatch.py", *_GATEWAY),

@@ -109,6 +109,18 @@ def test_a_settle_is_repeated_until_it_is_answered():
     assert (machine.unanswered, list(machine.held)) == (0, [])
 
 
+def test_an_answer_counts_for_the_exchange_that_it_names():
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"), grant("b"))))
+    machine.settle(settle("a"))
+    machine.exchange(101, capacity=0)
+    machine.settle(settle("b"))
+    second = machine.exchange(102, capacity=0)
+
+    assert machine.handle(Update(seq=second.seq)) == [Answered(second.settle, ())]
+    assert [job for job, _ in machine.held] == ["a"]
+
+
 def test_a_late_answer_of_an_old_connection_changes_nothing():
     machine = opened()
     machine.handle(Update(jobs=(grant("a"),)))
