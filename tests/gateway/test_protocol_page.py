@@ -10,6 +10,7 @@ import pytest
 
 from taskjob.model import AttemptOutcome
 from taskjob.wire import gateway_session, message_limits, messages
+from taskjob_api.gateway import live
 from taskjob_api.gateway.http import STATUS
 from taskjob_api.gateway.settings import GatewaySettings
 
@@ -156,6 +157,10 @@ def test_the_limits_are_the_code_s():
         [settings.max_hello_bytes],
         [messages.MAX_ITEMS],
         [message_limits.MAX_HOLDING],
+        [message_limits.MAX_NAMES],
+        [message_limits.MAX_WORKER_NAME],
+        [message_limits.MAX_LOG_NUMBER],
+        [live.PREFETCH],
         [messages.MAX_ITEMS],
         [gateway_session.MAX_CREDIT],
         [messages.MAX_GRANT_BYTES],

@@ -63,12 +63,30 @@ async def test_a_wrong_version_is_told_the_right_one(house, carrier, offered):
         ({"queues": ()}, "BadFrame"),
         ({"queues": ("q" * 300,)}, "BadFrame"),
         ({"worker": ""}, "BadFrame"),
+        ({"worker": "w" * 129}, "BadFrame"),
+        ({"worker": "e\x1b[31m"}, "BadFrame"),
+        ({"namespace": "../../x\n"}, "BadFrame"),
+        ({"namespace": "*"}, "BadFrame"),
+        ({"queues": ("q\n",)}, "BadFrame"),
+        ({"queues": ("Q",)}, "BadFrame"),
+        ({"tasks": ("a task",)}, "BadFrame"),
+        ({"tasks": tuple(f"t{number:0>100}" for number in range(700))}, "TooLarge"),
         ({"tasks": tuple(map(str, range(1001)))}, "TooLarge"),
     ],
 )
 async def test_a_register_out_of_bounds_is_refused(house, carrier, changes, code):
     answer = await greeting(house, carrier, **changes)
     assert (type(answer), answer.code) == (Failure, code)
+
+
+async def test_the_sessions_of_one_token_are_bounded(house, hire, carrier, monkeypatch):
+    monkeypatch.setattr("taskjob_api.gateway.service.MAX_SESSIONS", 2)
+    first, second = await hire(), await hire()
+    answer = await greeting(house, carrier)
+    assert (type(answer), answer.code) == (Failure, "TooManySessions")
+    await second.call(second.exchange())
+    house.service.sessions.remove(house.service.sessions.get(first.welcome.session))
+    assert isinstance(await greeting(house, carrier), Welcome)
 
 
 JOB = "0" * 32

@@ -52,6 +52,7 @@ STATUS = {
     "SessionGone": 404,
     "OutOfOrder": 409,
     "TooLarge": 413,
+    "TooManySessions": 429,
     "Unavailable": 503,
 }
 

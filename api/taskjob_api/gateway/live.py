@@ -6,6 +6,7 @@ decides nothing about leases.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -139,6 +140,7 @@ class LiveSessions:
 
     def __init__(self) -> None:
         self._sessions: dict[str, LiveSession] = {}
+        self._principals: Counter[str] = Counter()
         self._holders: dict[str, LiveSession] = {}
 
     def __iter__(self) -> Iterator[LiveSession]:
@@ -146,6 +148,10 @@ class LiveSessions:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+    def of(self, principal: str) -> int:
+        """How many sessions of a principal are here."""
+        return self._principals[principal]
 
     def get(self, session: str) -> LiveSession | None:
         return self._sessions.get(session)
@@ -159,6 +165,7 @@ class LiveSessions:
         if older is not None:
             self.remove(older)
         self._sessions[live.ref.session] = live
+        self._principals[live.ref.principal] += 1
         live.holders = self._holders
         for job in live.held:
             self._holders[job] = live
@@ -167,6 +174,9 @@ class LiveSessions:
     def remove(self, live: LiveSession) -> None:
         if self.is_current(live):
             del self._sessions[live.ref.session]
+            self._principals[live.ref.principal] -= 1
+            if not self._principals[live.ref.principal]:
+                del self._principals[live.ref.principal]
             for job in live.held:
                 if self._holders.get(job) is live:
                     del self._holders[job]

@@ -38,6 +38,10 @@ AUTHENTICATION_SECONDS = 5.0
 """Longest time that a token's check may take."""
 
 
+MAX_SESSIONS = 4096
+"""Open sessions of one token in this process."""
+
+
 class WorkerGateway:
     """Belongs to one event loop. Hand it to the carriers; stop them first, then it."""
 
@@ -83,10 +87,14 @@ class WorkerGateway:
     async def enter(
         self, intent: Enter, principal: Principal, rules: GatewaySession, outlet: Outlet
     ) -> tuple[LiveSession, Welcome]:
-        """Open a session. Raises `ForbiddenError` for a namespace or queue that the token may not serve."""
+        """Open a session. Raises `ForbiddenError` for a namespace or queue that the token may not serve, `RefusedError`
+        TooManySessions."""
         register = intent.register
         namespace = register.namespace or principal.namespace
         _authorize(principal, namespace, register.queues)
+        self._forget_silent(self.clock())
+        if self.sessions.of(principal.name) >= MAX_SESSIONS:
+            raise RefusedError("TooManySessions", f"the token has {MAX_SESSIONS} sessions here; end some, or wait")
         if register.witness is not None:
             await heed(self._engine, register.witness)
         session = new_lease_id()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from taskjob.model import names
 from taskjob.spec.times import check_time
 
 INT32_MAX = 2_147_483_647
@@ -43,13 +44,13 @@ Seconds = Annotated[int, Field(ge=1, le=INT32_MAX)]
 Retention = Annotated[int, Field(ge=0, le=INT32_MAX)]
 Count = Annotated[int, Field(ge=1, le=INT32_MAX)]
 
-QueueName = Annotated[str, Field(max_length=40, pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$")]
-TaskName = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_.:-]*$")]
+QueueName = Annotated[str, Field(max_length=names.QUEUE_LENGTH, pattern=names.QUEUE_PATTERN)]
+TaskName = Annotated[str, Field(max_length=names.TASK_LENGTH, pattern=names.TASK_PATTERN)]
 ObjectName = Annotated[
     str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 ]
 GenerateName = Annotated[str, Field(max_length=57, pattern=r"^[a-z0-9]([-a-z0-9.]*)$")]
-NamespaceName = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+NamespaceName = Annotated[str, Field(max_length=names.NAMESPACE_LENGTH, pattern=names.NAMESPACE_PATTERN)]
 Key = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ErrorTypeName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 

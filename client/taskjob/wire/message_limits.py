@@ -7,11 +7,11 @@ kept costs only itself (verdict `rejected`); the rest is a worker's programming 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
-from taskjob.model import AttemptOutcome, is_identifier
+from taskjob.model import AttemptOutcome, is_identifier, names
 from taskjob.model.job import ErrorInfo
 from taskjob.wire.json_values import compact
 from taskjob.wire.messages import (
@@ -38,7 +38,8 @@ from taskjob.wire.messages import (
     Witness,
 )
 
-MAX_NAME = 253
+MAX_WORKER_NAME = 128
+MAX_NAMES = 64 * 1024
 MAX_ID = 64
 MAX_INTEGER = 2**53
 """Beyond it neither every language nor every store keeps an integer."""
@@ -144,24 +145,35 @@ def cut_log(text: str) -> str:
 
 
 def _check_register(message: Register) -> None:
-    _name("worker", message.worker)
-    _count("queues", len(message.queues))
-    _count("tasks", len(message.tasks))
-    if not message.queues:
-        raise RefusedError("BadFrame", "queues: a worker serves at least one queue")
-    for queue in message.queues:
-        _name("queues", queue)
-    for task in message.tasks:
-        _name("tasks", task)
+    for field, text in (("worker", message.worker), ("version", message.version)):
+        if len(text) > MAX_WORKER_NAME or not text.isprintable():
+            raise RefusedError("BadFrame", f"{field}: expected at most {MAX_WORKER_NAME} printable characters")
+    if not message.worker:
+        raise RefusedError("BadFrame", "worker: a worker has a name")
+    _check_served(message)
     if not 1 <= message.slots <= MAX_SLOTS:
         raise RefusedError("BadFrame", f"slots: expected 1 to {MAX_SLOTS}, got {message.slots}")
     _count("protocol", len(message.protocol))
     _check_proofs(message.process, message.witness)
 
 
+def _check_served(message: Register) -> None:
+    _count("queues", len(message.queues))
+    _count("tasks", len(message.tasks))
+    if not message.queues:
+        raise RefusedError("BadFrame", "queues: a worker serves at least one queue")
+    namespaces = () if message.namespace is None else (message.namespace,)
+    _names("namespace", namespaces, names.is_namespace)
+    _names("queues", message.queues, names.is_queue)
+    _names("tasks", message.tasks, names.is_task)
+    if sum(map(len, message.queues)) + sum(map(len, message.tasks)) > MAX_NAMES:
+        raise RefusedError("TooLarge", f"queues and tasks: at most {MAX_NAMES} characters of names together")
+
+
 def _check_proofs(process: ProcessIdentity | None, witness: Witness | None) -> None:
     if process is not None:
-        _name("process.host", process.host)
+        if len(process.host) > MAX_ID:
+            raise RefusedError("BadFrame", f"process.host: at most {MAX_ID} characters")
         _integer("process.pid", process.pid)
         _integer("process.pidNamespace", process.pid_namespace)
         _integer("process.started", process.started)
@@ -222,9 +234,10 @@ def _count(field: str, count: int, limit: int = MAX_ITEMS) -> None:
         raise RefusedError("TooLarge", f"{field}: at most {limit} entries, got {count}")
 
 
-def _name(field: str, name: str) -> None:
-    if not 1 <= len(name) <= MAX_NAME:
-        raise RefusedError("BadFrame", f"{field}: a name has 1 to {MAX_NAME} characters")
+def _names(field: str, texts: tuple[str, ...], is_name: Callable[[str], bool]) -> None:
+    for text in texts:
+        if not is_name(text):
+            raise RefusedError("BadFrame", f"{field}: {text[:64]!r} is no name that a job could have there")
 
 
 def _check_session(session: str | None, epoch: int | None) -> None:

@@ -299,7 +299,7 @@ class GoAway(Message, frozen=True, kw_only=True, tag="goaway"):
 
 class Failure(Message, frozen=True, kw_only=True, tag="error"):
     """A refusal. `fatal` closes the connection. Codes: `SessionGone`, `ProtocolVersion`, `BadFrame`,
-    `TooLarge`, `Unauthenticated`, `Forbidden`, `OutOfOrder`, `Unavailable`."""
+    `TooLarge`, `TooManySessions`, `Unauthenticated`, `Forbidden`, `OutOfOrder`, `Unavailable`."""
 
     code: str
     detail: str
