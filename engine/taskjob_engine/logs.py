@@ -15,6 +15,9 @@ from taskjob_engine.artifacts import ArtifactStore, delivery_prefix, log_key
 PAGE_BYTES = 1024 * 1024
 """One page of a log stops after the chunk that reaches this."""
 
+MAX_CHUNKS = 4096
+"""Objects of one delivery's log, however small; the last one says that more was dropped."""
+
 _PAGE_CHUNKS = 1024
 _REMEMBERED_DELIVERIES = 10_000
 
@@ -48,8 +51,8 @@ class DeliveryLogs:
         """Of a delivery → of its lease, below which its log stands."""
 
     async def append(self, prefix: str, number: int, text: str) -> None:
-        """Keep one chunk. A repeat of its number is ignored; what goes beyond the limit is replaced by one line
-        that says so."""
+        """Keep one chunk. A repeat of its number is ignored; what goes beyond the limit, in bytes or in chunks, is
+        replaced by one line that says so."""
         key = log_key(prefix, number)
         written = await self._of(prefix)
         if written.full or number in written.numbers:
@@ -57,7 +60,10 @@ class DeliveryLogs:
         data = text.encode("utf-8", "replace")
         if written.size + len(data) > self._limit:
             written.full = True
-            data = _cut(data, self._limit - written.size) + self._marker()
+            data = _cut(data, self._limit - written.size) + _marker(f"{self._limit} bytes")
+        elif len(written.numbers) + 1 >= MAX_CHUNKS:
+            written.full = True
+            data += _marker(f"{MAX_CHUNKS} chunks")
         # Counted before the write, so that chunks appended side by side cannot pass the limit together.
         written.numbers.add(number)
         written.size += len(data)
@@ -126,15 +132,17 @@ class DeliveryLogs:
             stored = await self._artifacts.list_prefix(f"{prefix}/log")
             size = sum(info.size for info in stored)
             numbers = {int(info.key.rsplit("/", 1)[1]) for info in stored}
-            written = self._written.setdefault(prefix, _Written(size, numbers, full=size > self._limit))
+            full = size > self._limit or len(numbers) >= MAX_CHUNKS
+            written = self._written.setdefault(prefix, _Written(size, numbers, full=full))
             while len(self._written) > _REMEMBERED_DELIVERIES:
                 self._written.popitem(last=False)
         self._written.move_to_end(prefix)
         self._remember(prefix)
         return written
 
-    def _marker(self) -> bytes:
-        return f"\n[log cut here: over the limit of {self._limit} bytes]\n".encode()
+
+def _marker(limit: str) -> bytes:
+    return f"\n[log cut here: over the limit of {limit}]\n".encode()
 
 
 def _cut(data: bytes, size: int) -> bytes:

@@ -171,6 +171,17 @@ async def test_the_limit_is_remembered_over_a_restart(short):
     assert text == "x" * 60 + "y" * 40 + "\n[log cut here: over the limit of 100 bytes]\n"
 
 
+async def test_tiny_chunks_are_bounded_by_their_number(short, monkeypatch):
+    monkeypatch.setattr("taskjob_engine.logs.MAX_CHUNKS", 3)
+    lab, _, ref, grant = short
+    for number in range(3):
+        await append(lab, grant, number, str(number))
+    await lab.restart()
+    for number in range(3, 6):
+        await append(lab, grant, number, str(number))
+    assert (await lab.engine.logs(ref)).text == "012\n[log cut here: over the limit of 3 chunks]\n"
+
+
 async def test_the_cut_leaves_no_half_character(short):
     lab, _, ref, grant = short
     await append(lab, grant, 0, "x" * 99 + "€")

@@ -13,6 +13,7 @@ from taskjob.wire import gateway_session, message_limits, messages
 from taskjob_api.gateway import live
 from taskjob_api.gateway.http import STATUS
 from taskjob_api.gateway.settings import GatewaySettings
+from taskjob_engine import logs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "worker-protocol.md").read_text(encoding="utf-8")
 CONVERSATIONS = re.findall(r"```conversation (tcp|http)\n(.*?)```", PAGE, re.DOTALL)
@@ -160,6 +161,7 @@ def test_the_limits_are_the_code_s():
         [message_limits.MAX_NAMES],
         [message_limits.MAX_WORKER_NAME],
         [message_limits.MAX_LOG_NUMBER],
+        [logs.MAX_CHUNKS],
         [live.PREFETCH],
         [messages.MAX_ITEMS],
         [gateway_session.MAX_CREDIT],
