@@ -230,6 +230,17 @@ async def test_a_cancel_is_pushed_and_ends_the_job_as_cancelled(house, hire):
     assert (await house.job(job)).phase is Phase.CANCELLED
 
 
+async def test_no_stop_is_ordered_of_what_is_settled_in_the_same_breath(house, hire):
+    worker = await hire()
+    await house.submit("noop", "noop")
+    done, running = await worker.take(2)
+    for grant in (done, running):
+        await house.cancel(grant.job)
+    started = (Started(job=running.job, lease=running.lease),)
+    update = await worker.call(worker.exchange(settle=(worker.completed(done),), started=started))
+    assert [order.job for order in update.cancel] == [running.job]
+
+
 async def test_a_cancel_is_pushed_in_every_namespace(house):
     for namespace in ("default", "other"):
         worker = house.worker("tcp")

@@ -47,7 +47,9 @@ class Departures:
         until = loop.time() + within
         if not await self._close(live, 0.0 if gone else within) or gone:
             return
-        while live.process is not None and loop.time() < until and self._sessions.get(live.ref.session) is None:
+        while live.process is not None and loop.time() < until:
+            if self._sessions.get(live.ref.session) is not None:  # no fence: the old epoch could end nothing
+                return
             await asyncio.sleep(RECHECK_SECONDS)
             if self._processes.certainly_gone(live.process):
                 await self._close(live, 0.0)
