@@ -1,7 +1,7 @@
 """put_queue and queues: limits, defaults, the two halves of a pause."""
 
 from taskjob.model import JobDefaults, QueueLimits
-from taskjob_engine.store import QueueChange
+from taskjob_engine.store import JobRef, QueueChange
 
 
 async def test_the_default_queue_always_exists(world):
@@ -47,6 +47,8 @@ async def test_queues_of_two_namespaces_do_not_meet(world):
     await world.store.put_queue(QueueChange(namespace="two", name="q"))
     [queue] = [q for q in await world.store.queues("two") if q.name == "q"]
     assert not queue.paused
+    job = await world.submit(namespace="two", queue="q")
+    assert (await world.store.explain(JobRef(namespace="two", id=job))).queue == queue
 
 
 async def test_queues_survive_a_restart(world):

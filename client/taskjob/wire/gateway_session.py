@@ -64,7 +64,7 @@ class Return(Intent, frozen=True, kw_only=True):
 class Work(Intent, frozen=True, kw_only=True):
     """Carry out an exchange in the order logs, started and progress, settles, want. `settles` and `progress` stand for
     the exchange's: with values as they are kept, and without those that `rejected` answers. `want` and `wait_seconds`
-    are within bounds; `repeated`: the same seq came before."""
+    are within bounds."""
 
     exchange: Exchange
     settles: tuple[Settle, ...]
@@ -72,7 +72,6 @@ class Work(Intent, frozen=True, kw_only=True):
     rejected: tuple[Verdict, ...]
     want: int
     wait_seconds: float
-    repeated: bool
 
 
 class SubmitJobs(Intent, frozen=True, kw_only=True):
@@ -168,7 +167,7 @@ class GatewaySession:
             raise RefusedError("SessionGone", "the session is over; register anew")
 
     def _work(self, message: Exchange) -> Work:
-        repeated = self._check_seq(message.seq)
+        self._check_seq(message.seq)
         settles, progress, rejected = _kept(message)
         want = 0 if self.draining else message.want
         if self.carrier is Carrier.TCP:
@@ -182,10 +181,9 @@ class GatewaySession:
             rejected=rejected,
             want=want,
             wait_seconds=min(message.wait_seconds, MAX_WAIT_SECONDS),
-            repeated=repeated,
         )
 
-    def _check_seq(self, seq: int) -> bool:
+    def _check_seq(self, seq: int) -> None:
         """TCP: the first may be any, then each is one more. HTTP: never lower than the last (which may have been
         seen by another replica); the same again is a repeat."""
         last, self._seq = self._seq, seq
@@ -193,11 +191,9 @@ class GatewaySession:
             if last and seq != last + 1:
                 self._seq = last
                 raise RefusedError("OutOfOrder", f"seq: expected {last + 1}, got {seq}")
-            return False
-        if seq < last:
+        elif seq < last:
             self._seq = last
             raise RefusedError("OutOfOrder", f"seq: expected {last} again or more, got {seq}")
-        return seq == last
 
 
 def negotiate(offered: tuple[int, ...]) -> int:
