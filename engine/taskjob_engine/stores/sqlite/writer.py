@@ -22,7 +22,7 @@ from taskjob_engine.store import WakeUp
 from taskjob_engine.stores.sqlite.failures import is_environmental, unavailable
 from taskjob_engine.stores.sqlite.transaction import Transaction
 
-MOST_ITEMS = 1000
+MOST_ITEMS = 500
 MOST_BYTES = 4 * 1024 * 1024
 
 T = TypeVar("T")
