@@ -270,7 +270,7 @@ async def test_workers_are_listed_with_what_they_hold(world):
     assert (info.session, info.name, info.held, info.slots, info.epoch) == (worker.session, "w1", 2, 10, 1)
     assert (info.queues, info.tasks, info.carrier, info.closed) == (("default",), ("demo",), "tcp", False)
     assert info.expires_at == world.clock.at + 15_000_000
-    assert {i.session for i in await world.store.workers(None)} == {worker.session, other.session}
+    assert {i.session: i.held for i in await world.store.workers(None)} == {worker.session: 2, other.session: 0}
 
 
 async def test_a_draining_session_is_shown_as_such_to_its_end_and_offers_no_slot(world):
