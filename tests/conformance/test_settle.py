@@ -209,3 +209,13 @@ async def test_an_id_that_is_none_spoils_no_other_settle(world):
     odd = msgspec.structs.replace(good, job=job + "\0")
     assert [(await world.store.settle([item]))[0].verdict for item in (odd, good)] == ["stale", "accepted"]
     assert (await world.job(job)).phase is Phase.COMPLETED
+
+
+async def test_g3_a_thief_s_own_settle_in_the_same_call_does_not_vouch_for_another_s(world):
+    for _ in range(2):
+        await world.submit()
+    thief, owner = await world.worker(principal="token:thief"), await world.worker()
+    own, stolen = await thief.lease_one(), await owner.lease_one()
+    forged = _with(owner.settlement(stolen, AttemptOutcome.COMPLETED), principal=thief.principal)
+    verdicts = await world.store.settle([thief.settlement(own, AttemptOutcome.COMPLETED), forged])
+    assert [v.verdict for v in verdicts] == ["accepted", "stale"]
