@@ -96,6 +96,16 @@ async def test_expired_keys_are_deleted_and_counted(world):
     assert (await world.store.prune(10)).keys == 0
 
 
+async def test_an_expired_key_takes_no_other_namespaces_key_along(world):
+    key = {"idempotency_key": "k", "document_hash": "h"}
+    await world.cancel(await world.submit(ttl_seconds_after_finished=0, **key))
+    theirs = await world.submit(namespace="other", **key)
+    world.clock.advance(86_400)
+    assert (await world.store.prune(10)).keys == 1
+    [again] = await world.submit_call(world.submission(namespace="other", **key))
+    assert (again.outcome, again.id) == ("existing", theirs)
+
+
 async def test_a_closed_session_is_forgotten_though_others_work_on(world):
     worker, left = await world.worker(), await world.worker("a" * 32)
     await world.submit()

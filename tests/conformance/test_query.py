@@ -146,6 +146,14 @@ async def test_lists_do_not_cross_namespaces(world):
     assert [None if job is None else job.id for job in found] == [None, mine]
 
 
+async def test_attempts_do_not_cross_namespaces(world):
+    worker = await world.worker(namespace="other")
+    theirs = await world.submit(namespace="other")
+    await worker.complete(await worker.lease_one())
+    assert await world.store.attempts(JobRef(namespace="default", id=theirs)) == []
+    assert len(await world.store.attempts(JobRef(namespace="other", id=theirs))) == 1
+
+
 async def test_a_listed_job_equals_the_one_read_alone(world):
     await world.submit(payload=b'{"deep":[1,{"x":null}]}', labels={"a": "b"})
     page = await world.store.jobs(JobFilter(namespace="default"), limit=1)

@@ -65,7 +65,7 @@ def _check(connection: sqlite3.Connection, migrations: list[Migration]) -> None:
         return
     applied = dict(connection.execute("SELECT version, checksum FROM migration"))
     for migration in migrations[:version]:
-        if applied.get(migration.version) != migration.checksum:
+        if applied.get(migration.version) != migration.checksum:  # no fence: a number of a schema change, not a token
             raise StoreRefusedError(
                 f"schema change {migration.name} in the database is not the one of this release",
                 reason="Corrupt",
