@@ -6,7 +6,7 @@ sessions. In Python each one is replaced by True and by False; in SQL text it is
 a token finds whatever there is. Every mutant runs in a copy of the tree, likely killers first; a mutant that no
 test kills is a survivor, and survivors fail the run.
 
-What is no fence carries `# no fence: <why>` on its line.
+What is no fence carries `# no fence: <why>` on its line; where only False changes nothing, `# False: <why>`.
 
     python hack/mutants.py [--list] [--only TEXT] [--jobs 2]
 """
@@ -128,6 +128,8 @@ def _in_python(path: Path, text: str, tests: tuple[str, ...]) -> Iterator[Mutant
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         source = encoded[start:end].decode()
+        if "# False:" in lines[node.lineno - 1]:
+            replaced.remove("False")
         for after in replaced:
             yield Mutant(path, node.lineno, start, end, source, after, tests)
 

@@ -102,11 +102,11 @@ def _plain_completions(
         session = sessions.get(item.session)
         if (
             fact.is_plain
-            and fact.lease_id == item.lease
-            and fact.session == item.session
+            and fact.lease_id == item.lease  # False: the long way
+            and fact.session == item.session  # False: the long way
             and session is not None
-            and session.principal == item.principal
-            and session.namespace == tx.catalog.queues[fact.queue_id].queue.namespace
+            and session.principal == item.principal  # False: the long way
+            and session.namespace == tx.catalog.queues[fact.queue_id].queue.namespace  # False: the long way
             and item.error is None
         ):
             plain[at] = _Completion(fact, item)
