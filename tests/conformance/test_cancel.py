@@ -66,6 +66,14 @@ async def test_scenario_09_settle_before_cancel_wins(world):
     assert (await world.job(job)).phase is Phase.COMPLETED
 
 
+async def test_only_the_worker_that_holds_a_cancelled_job_is_told(world):
+    job, holder, _ = await running(world)
+    _, other, _ = await running(world)
+    await world.cancel(job)
+    assert (await other.renew()).cancelling == ()
+    assert [order.job for order in (await holder.renew()).cancelling] == [job]
+
+
 async def test_scenario_09_the_worker_dies_while_cancelling(world):
     job, worker, grant = await running(world)
     await world.cancel(job)
