@@ -46,6 +46,7 @@ _GATEWAY = [
     f"tests/gateway/test_{name}.py"
     for name in ("resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")
 ]
+_DISPATCH = ["tests/unit/engine/test_waiting.py", "tests/gateway/test_dispatch.py"]
 _MEMORY = ("-k", "not sqlite")
 TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/lifecycle": (*_MEMORY, "tests/unit/engine/lifecycle/test_fencing.py", *_LEASES, _STORE),
@@ -54,8 +55,8 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/stores/sqlite": ("-k", "sqlite", *_LEASES, _STORE, *_FILES),
     "engine/taskjob_engine/engine.py": (*_MEMORY, "tests/engine"),
     "engine/taskjob_engine/reading.py": (*_MEMORY, "tests/engine"),
-    "engine/taskjob_engine/dispatcher.py": ("tests/unit/engine/test_waiting.py", *_MEMORY, "tests/gateway/test_dispatch.py", *_GATEWAY),
-    "engine/taskjob_engine/waiting.py": ("tests/unit/engine/test_waiting.py", *_MEMORY, "tests/gateway/test_dispatch.py", *_GATEWAY),
+    "engine/taskjob_engine/dispatcher.py": (*_MEMORY, *_DISPATCH, *_GATEWAY),
+    "engine/taskjob_engine/waiting.py": (*_MEMORY, *_DISPATCH, *_GATEWAY),
     "client/taskjob/wire/gateway_session.py": (*_MEMORY, *_GATEWAY),
     "client/taskjob/wire/message_limits.py": (*_MEMORY, "tests/gateway/test_refusals.py"),
     "client/taskjob/wire/worker_session.py": ("tests/unit/sdk/test_worker_session.py",),
