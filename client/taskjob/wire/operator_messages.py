@@ -1,0 +1,253 @@
+"""The operator protocol, version 1: what the operator and the api say to each other under `/operator/v1/…`.
+
+It is level-based. The operator tells what a custom resource says *now* and reads what the job *is* now; each call may
+be repeated, cut off or sent by two operators at once, and converges. Every call is a `POST` with one of the requests
+below as its JSON body and is answered with the reply of the same name; failures are the problem documents of REST.
+Only a caller with the scope `operator` may use it: it acts in every namespace.
+
+`docs/reference/operator-protocol.md` shows the messages literally. Times are microseconds of the store's clock.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from taskjob.model import Job, Micros, Owner
+
+MAX_ITEMS = 500
+"""Entries in any one list of a request."""
+
+MAX_MIRRORED_RESULT_BYTES = 1024
+"""A larger result is left out of a snapshot; `Job.result_ref` or REST leads to it."""
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    pass
+
+
+# ---- POST /operator/v1/jobs/ensure
+
+
+class DeclaredJob(Item, frozen=True, kw_only=True):
+    """One TaskJob as the operator read it. `spec` is the object's spec, raw JSON, defaults of the schema included.
+
+    `known_job` and `known_incarnation` repeat what the object's status says (jobID, incarnation), where it says
+    anything: a job that is missing under the same incarnation is `expired` and never created again.
+    """
+
+    owner: Owner
+    spec: msgspec.Raw
+    labels: dict[str, str] = {}
+    known_job: str | None = None
+    known_incarnation: str | None = None
+
+
+class EnsureJobs(Item, frozen=True, kw_only=True):
+    jobs: tuple[DeclaredJob, ...]
+
+
+class EnsuredJob(Item, frozen=True, kw_only=True):
+    """The verdict on one declared job, in the order of the request.
+
+    - `owned`: the job exists and belongs to this owner; it was created, or brought to what the spec says
+      (priority, suspend, retention, cancel, rerun).
+    - `mirrored`: the spec's idempotencyKey names a job of another owner, or one submitted by REST. Nothing of it
+      was changed; `job.owner` says whose it is.
+    - `expired`: the job was pruned.
+    - `rejected`: final until the spec changes; `code`, `detail` and `field` say why (PayloadTooLarge, KeyConflict,
+      NotYetSupported, Invalid …).
+    - `deferred`: the world may mend it (QuotaExceeded …): tell it again later.
+
+    `job` is a snapshot without payload, checkpoint and a result above `MAX_MIRRORED_RESULT_BYTES`; it is there for
+    `owned` and `mirrored`.
+    """
+
+    outcome: Literal["owned", "mirrored", "expired", "rejected", "deferred"]
+    job: Job | None = None
+    code: str | None = None
+    detail: str | None = None
+    field: str | None = None
+
+
+class JobsEnsured(Item, frozen=True, kw_only=True):
+    incarnation: str
+    jobs: tuple[EnsuredJob, ...]
+
+
+# ---- POST /operator/v1/jobs/disown
+
+
+class DisownedJob(Item, frozen=True, kw_only=True):
+    """The object of `owner` is gone. With an `heir` the job passes to it and goes on; without one it is cancelled if it
+    is live. A job that `owner` does not own is left alone."""
+
+    owner: Owner
+    job: str
+    heir: Owner | None = None
+
+
+class DisownJobs(Item, frozen=True, kw_only=True):
+    jobs: tuple[DisownedJob, ...]
+
+
+class JobsDisowned(Item, frozen=True, kw_only=True):
+    """In order: `cancelled` (or cancelling), `inherited`, `finished` (nothing to cancel), `not_owned` (or unknown)."""
+
+    outcomes: tuple[Literal["cancelled", "inherited", "finished", "not_owned"], ...]
+
+
+# ---- POST /operator/v1/jobs/changes
+
+
+class ReadChanges(Item, frozen=True, kw_only=True):
+    """Acknowledge what was written down, then wait up to `wait_seconds` (at most 30) for more. `ack` holds pairs of
+    (job id, version)."""
+
+    cluster_id: str
+    ack: tuple[tuple[str, int], ...] = ()
+    limit: int = MAX_ITEMS
+    wait_seconds: float = 0.0
+
+
+class ChangedJob(Item, frozen=True, kw_only=True):
+    """`job` None: it was pruned. The same row comes again until its version is acknowledged."""
+
+    owner: Owner
+    job_id: str
+    version: int
+    job: Job | None = None
+
+
+class JobsChanged(Item, frozen=True, kw_only=True):
+    incarnation: str
+    changes: tuple[ChangedJob, ...]
+
+
+# ---- POST /operator/v1/jobs/owned
+
+
+class ReadOwned(Item, frozen=True, kw_only=True):
+    """A page of the live jobs that objects of this cluster own, in the order of their ids, for the orphan sweep."""
+
+    cluster_id: str
+    after: str | None = None
+    limit: int = MAX_ITEMS
+
+
+class OwnedJob(Item, frozen=True, kw_only=True):
+    job: str
+    owner: Owner
+    created_at: Micros
+
+
+class OwnedJobs(Item, frozen=True, kw_only=True):
+    """`now` is the store's clock when the page was read; `after` continues, None at the end."""
+
+    now: Micros
+    jobs: tuple[OwnedJob, ...]
+    after: str | None = None
+
+
+# ---- POST /operator/v1/orphans
+
+
+class ReportOrphans(Item, frozen=True, kw_only=True):
+    """The jobs whose objects are gone and that the operator does not dare to cancel: too many at once. Replaces the
+    report before; an empty one clears it. `total` may exceed what is listed."""
+
+    cluster_id: str
+    total: int
+    jobs: tuple[OwnedJob, ...] = ()
+
+
+class OrphansReported(Item, frozen=True, kw_only=True):
+    """`confirmed`: a person has looked at this report and said to go on (`taskjob orphans confirm`)."""
+
+    confirmed: bool
+
+
+# ---- POST /operator/v1/queues/ensure
+
+
+class DeclaredQueue(Item, frozen=True, kw_only=True):
+    """The declared half of a TaskQueue: limits, jobDefaults and paused of its spec, raw JSON as `QueueDocument`.
+    `deleted`: the object is gone; leasing stops, limits stay, jobs wait for a queue of that name."""
+
+    namespace: str
+    name: str
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+    deleted: bool = False
+
+
+class EnsureQueues(Item, frozen=True, kw_only=True):
+    queues: tuple[DeclaredQueue, ...]
+
+
+class EnsuredQueue(Item, frozen=True, kw_only=True):
+    outcome: Literal["ensured", "rejected"]
+    code: str | None = None
+    detail: str | None = None
+    field: str | None = None
+
+
+class QueuesEnsured(Item, frozen=True, kw_only=True):
+    queues: tuple[EnsuredQueue, ...]
+
+
+# ---- POST /operator/v1/queues/numbers
+
+
+class ReadQueueNumbers(Item, frozen=True, kw_only=True):
+    """For the queues named (namespace, name); at most `MAX_ITEMS`."""
+
+    queues: tuple[tuple[str, str], ...]
+
+
+class QueueNumbers(Item, frozen=True, kw_only=True):
+    """One snapshot. `ready` may start now; `delayed` waits for a time or back-off; `unservable` is ready for a task
+    that no connected worker of the queue knows; `workers` and `slots` are those of live sessions that serve it."""
+
+    namespace: str
+    name: str
+    ready: int = 0
+    running: int = 0
+    delayed: int = 0
+    blocked: int = 0
+    dead_letters: int = 0
+    unservable: int = 0
+    oldest_age_seconds: float = 0.0
+    workers: int = 0
+    slots: int = 0
+    busy_slots: int = 0
+    paused_by: tuple[str, ...] = ()
+
+
+class QueueNumbersRead(Item, frozen=True, kw_only=True):
+    now: Micros
+    queues: tuple[QueueNumbers, ...]
+
+
+# ---- POST /operator/v1/pods/ended
+
+
+class EndedPod(Item, frozen=True, kw_only=True):
+    """What the cluster knows of a worker's pod: its process is certainly gone, so its leases end at once.
+    `reason` becomes the error of the attempts that it held."""
+
+    namespace: str
+    name: str
+    uid: str
+    reason: Literal["OOMKilled", "Evicted", "NodeLost", "PodDeleted", "PodFailed"]
+    message: str = ""
+
+
+class EndPods(Item, frozen=True, kw_only=True):
+    pods: tuple[EndedPod, ...]
+
+
+class PodsEnded(Item, frozen=True, kw_only=True):
+    """How many sessions of each pod ended; 0 where none was open."""
+
+    sessions: tuple[int, ...]
