@@ -82,4 +82,4 @@ mutants: setup ## Break each comparison of a fencing token, one at a time; a tes
 .PHONY: clean
 clean: ## Remove what the other targets made (.venv too)
 	@rm -rf .venv .coverage .coverage.* .taskjob .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
-	@find api client engine examples hack tests worker -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find api client engine examples hack operator tests worker -name __pycache__ -type d -prune -exec rm -rf {} +

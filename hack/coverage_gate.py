@@ -16,6 +16,7 @@ LIMITS = {
     "api/taskjob_api": 90.0,
     "client/taskjob": 90.0,
     "worker/taskjob_worker": 90.0,
+    "operator/taskjob_operator": 90.0,
 }
 WORST_FILES = 8
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parents[1]
-COMPONENTS = ("client", "engine", "api", "worker")
+COMPONENTS = ("client", "engine", "api", "worker", "operator")
 _TOKENS = "lease|lease_id|principal|session|session_id|epoch|seq|run|revision|version|incarnation|cluster_id|namespace"
 WORDS = re.compile(rf"(?:\w+_)?(?:{_TOKENS}|uid|ref)\Z")
 SQL = re.compile(

@@ -45,9 +45,13 @@ if ! usable "$venv/bin/python"; then
   "$python" -m venv --clear "$venv"
 fi
 
+extras=dev
 groups=(--group examples)
-[ "$want" = demo ] || groups+=(--group test --group lint --group bench)
+if [ "$want" != demo ]; then
+  extras=dev,operator
+  groups+=(--group test --group lint --group bench)
+fi
 echo "Installing into $venv"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]' "${groups[@]}"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".[$extras]" "${groups[@]}"
 stamp_of >"$venv/.taskjob-$want"

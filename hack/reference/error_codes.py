@@ -11,7 +11,7 @@ from pathlib import Path
 from taskjob import errors
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("client", "engine", "worker", "api")
+COMPONENTS = ("client", "engine", "worker", "api", "operator")
 
 
 def modules() -> Iterator[str]:

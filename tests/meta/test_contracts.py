@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("client", "engine", "api", "worker")
+COMPONENTS = ("client", "engine", "api", "worker", "operator")
 
 TURNED = {
     "doors": ("engine/taskjob_engine/engine.py", "import taskjob_api"),
     "worker": ("client/taskjob/errors.py", "import taskjob_engine.errors"),
     "sdk": ("client/taskjob/model/job.py", "import taskjob_worker"),
+    "operator": ("operator/taskjob_operator/__init__.py", "import taskjob_engine"),
+    "operator-apart": ("worker/taskjob_worker/turned_to_operator.py", "import taskjob_operator"),
+    "operator-libraries": ("operator/taskjob_operator/turned.py", "import httpx2"),
     "worker-libraries": ("worker/taskjob_worker/turned.py", "import pydantic"),
     "vocabulary-libraries": ("client/taskjob/wire/codec.py", "import httpx2"),
     "engine-libraries": ("engine/taskjob_engine/store/protocol.py", "import fastapi"),

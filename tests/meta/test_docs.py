@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
-COMPONENTS = ("client", "engine", "api", "worker")
+COMPONENTS = ("client", "engine", "api", "worker", "operator")
 
 
 def relative(path: Path) -> str:

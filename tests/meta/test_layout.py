@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -60,4 +61,17 @@ def test_every_dependency_group_and_extra_is_installed_by_make_setup() -> None:
     script = (ROOT / "hack/setup.sh").read_text()
 
     assert [] == [name for name in PYPROJECT["dependency-groups"] if f"--group {name}" not in script]
-    assert "'.[dev]'" in script
+    extras = re.search(r"^  extras=(\S+)$", script, re.MULTILINE)
+    assert extras is not None
+    assert set(PYPROJECT["project"]["optional-dependencies"]) == installed(extras[1].split(","))
+
+
+def installed(extras: list[str]) -> set[str]:
+    """These and what they name of our own."""
+    found: set[str] = {"worker"}  # the base
+    for extra in extras:
+        found.add(extra)
+        for requirement in PYPROJECT["project"]["optional-dependencies"][extra]:
+            if own := re.fullmatch(r"taskjob\[(.+)\]", requirement):
+                found |= installed(own[1].split(","))
+    return found

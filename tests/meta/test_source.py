@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMPONENTS = ("client", "engine", "api", "worker")
+COMPONENTS = ("client", "engine", "api", "worker", "operator")
 SHIPPED = sorted(path for part in COMPONENTS for path in (ROOT / part).rglob("*.py"))
 EVERYTHING = sorted(
     path
