@@ -63,6 +63,9 @@ STORE_ERRORS = MetricSpec("taskjob_store_errors_total", "counter", ("code",), "C
 ROLLBACKS = MetricSpec(
     "taskjob_store_rollbacks_total", "counter", (), "Times a peer proved that the store lost commits."
 )
+WITNESSES_REFUSED = MetricSpec(
+    "taskjob_witnesses_refused_total", "counter", (), "Proofs of a rollback that this store never signed: ignored."
+)
 LOG_BYTES = MetricSpec("taskjob_log_bytes_total", "counter", (), "Log text received from workers.")
 DEPTH = MetricSpec("taskjob_queue_depth", "gauge", (*_QUEUE, "state"), "Live jobs: waiting, ready, leased.")
 OLDEST = MetricSpec("taskjob_queue_oldest_age_seconds", "gauge", _QUEUE, "Wait of the longest-waiting ready job.")
@@ -89,6 +92,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     MAINTENANCE_ERRORS,
     STORE_ERRORS,
     ROLLBACKS,
+    WITNESSES_REFUSED,
     LOG_BYTES,
     DEPTH,
     OLDEST,

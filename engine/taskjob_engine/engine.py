@@ -48,6 +48,7 @@ from taskjob_engine.store import (
     WakeUp,
 )
 from taskjob_engine.telemetry import Recorder
+from taskjob_engine.witnesses import Witnesses
 
 __all__ = ["Engine", "EventStream", "LogPage"]
 
@@ -76,6 +77,7 @@ class Engine(Reading):
         super().__init__(store, artifacts, settings, holdoff)
         self.info: StoreInfo | None = None
         self.recorder = Recorder()
+        self._witnesses = Witnesses(store, self.recorder)
         self.dispatcher = Dispatcher(store, settings, observe=self.recorder.granted)
         batch, pause = settings.batch, settings.maintenance_seconds
         self._maintenance = Maintenance(
@@ -189,20 +191,14 @@ class Engine(Reading):
         self._hub.wrote(namespace, job)
         self.recorder.logged(len(text))
 
-    async def witness(self, incarnation: str, seq: int) -> Standing:
-        """Tell what a peer saw; see `JobStore.witness`. Costs nothing where it proves nothing."""
-        standing = self._store.standing()
-        if seq <= standing.seq:
-            return standing
-        standing = await self._store.witness(incarnation, seq)
-        if standing.rolled_back:
-            self.recorder.rolled_back()
-            log.critical(
-                "the store lost commits that a peer had seen (seq %d): every lease is void, the incarnation is now %s",
-                seq,
-                standing.incarnation,
-            )
-        return standing
+    def signed_standing(self) -> tuple[Standing, str]:
+        """Where the store stands, with its signature: what a peer keeps as a witness."""
+        return self._witnesses.signed()
+
+    async def witness(self, incarnation: str, seq: int, signature: str) -> Standing:
+        """Tell what a peer saw; see `JobStore.witness`. Costs nothing where it proves nothing; what this store never
+        signed is ignored and counted."""
+        return await self._witnesses.heed(incarnation, seq, signature)
 
     # ---- inside
     def _wake(self, wakeups: Sequence[WakeUp]) -> None:

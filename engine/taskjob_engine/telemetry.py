@@ -41,6 +41,7 @@ from taskjob_engine.catalogue import (
     SUBMITTED,
     WAIT_BUCKETS,
     WAITED,
+    WITNESSES_REFUSED,
     MetricSpec,
 )
 from taskjob_engine.store import Expired, Granted, Settled, Settlement, SettleVerdict, StoreInfo, Submission, Submitted
@@ -148,6 +149,9 @@ class Recorder:
 
     def rolled_back(self) -> None:
         self._count(ROLLBACKS, (), 1)
+
+    def witness_refused(self) -> None:
+        self._count(WITNESSES_REFUSED, (), 1)
 
     def logged(self, size: int) -> None:
         self._count(LOG_BYTES, (), size)

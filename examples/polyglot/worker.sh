@@ -53,8 +53,10 @@ exchange() {
     seq=$((seq + 1))
     holding=
     [ -z "$job" ] || holding="{\"job\":\"$job\",\"lease\":\"$lease\"}"
-    send "{\"type\":\"exchange\",\"session\":\"$session\",\"epoch\":$epoch,\"seq\":$seq,\"holding\":[$holding]$1}" \
+    send "{\"type\":\"exchange\",\"session\":\"$session\",\"epoch\":$epoch,\"seq\":$seq,\"holding\":[$holding]$witness$1}" \
         >"$work/update"
+    # What the server says of its store goes back as it came: a store restored from a back-up learns that it lost jobs.
+    witness=$(sed -n 's/.*\(,"witness":{[^}]*}\).*/\1/p' "$work/update")
 }
 
 welcome=$(send "{\"type\":\"register\",\"protocol\":[1],\"worker\":\"$(uname -n)-$$\",\"queues\":[\"$queue\"],\
@@ -62,7 +64,7 @@ welcome=$(send "{\"type\":\"register\",\"protocol\":[1],\"worker\":\"$(uname -n)
 session=$(printf '%s' "$welcome" | text session)
 epoch=$(printf '%s' "$welcome" | number epoch)
 heartbeat=$(printf '%s' "$welcome" | number heartbeatSeconds)
-seq=0 job='' lease='' settle=''
+seq=0 job='' lease='' settle='' witness=''
 echo "registered session $session" >&2
 
 while :; do

@@ -55,6 +55,14 @@ async def test_the_same_proof_twice_rotates_once(world):
     assert (again.incarnation, again.rolled_back) == (first.incarnation, False)
 
 
+async def test_the_key_of_witnesses_survives_a_restart_and_a_proved_rollback(world):
+    key = world.store.witness_key()
+    assert len(key) == 32
+    await prove_rollback(world)
+    await world.reopen()
+    assert world.store.witness_key() == key
+
+
 async def test_the_incarnation_survives_a_restart(world):
     await world.submit()
     before = world.store.standing()

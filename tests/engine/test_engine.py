@@ -1,6 +1,7 @@
 """The façade: order, counting and life cycle around the store's verbs."""
 
 import asyncio
+import hmac
 
 import pytest
 
@@ -154,6 +155,57 @@ async def test_failures_of_the_store_are_counted_and_passed_on(lab, monkeypatch)
     assert b'taskjob_store_errors_total{code="Unavailable"} 1.0' in await lab.engine.metrics()
 
 
+def signed(lab, seq):
+    """As the same store would have signed it before it lost something."""
+    said = f"taskjob-witness-1:{lab.engine.standing().incarnation}:{seq}".encode()
+    return hmac.digest(lab.store.witness_key(), said, "sha256").hex()[:32]
+
+
+async def test_what_a_peer_is_told_is_signed(lab):
+    await lab.submit()
+    standing, signature = lab.engine.signed_standing()
+    assert standing == lab.engine.standing()
+    assert signature == signed(lab, standing.seq)
+    await lab.submit()
+    assert lab.engine.signed_standing()[1] == signed(lab, lab.engine.standing().seq) != signature
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda genuine: "",
+        lambda genuine: genuine[:-1],
+        lambda genuine: genuine[:16],
+        lambda genuine: genuine + "0",
+        lambda genuine: genuine.upper(),
+        lambda genuine: "0" * 32,
+        lambda genuine: "é" * 32,
+    ],
+)
+async def test_g3_a_witness_that_the_store_never_signed_voids_nothing_and_is_counted(lab, caplog, forge):
+    worker = await lab.session()
+    await lab.submit()
+    grant = await worker.run_one()
+    before = lab.engine.standing()
+    forged = forge(signed(lab, before.seq + 1000))
+    for _ in range(2):
+        assert not (await lab.engine.witness(before.incarnation, before.seq + 1000, forged)).rolled_back
+    assert lab.engine.standing().incarnation == before.incarnation
+    assert b"taskjob_witnesses_refused_total 2.0" in await lab.engine.metrics()
+    assert caplog.text.count("never signed") == 1
+    assert (await worker.settle(grant)).verdict == "accepted"
+
+
+async def test_g3_a_signature_holds_for_its_own_seq_and_incarnation_alone(lab):
+    await lab.submit()
+    old, signature = lab.engine.signed_standing()
+    assert not (await lab.engine.witness(old.incarnation, old.seq + 1, signature)).rolled_back
+    assert (await lab.engine.witness(old.incarnation, old.seq + 1, signed(lab, old.seq + 1))).rolled_back
+    now = lab.engine.standing()
+    assert not (await lab.engine.witness(now.incarnation, old.seq + 10**6, signature)).rolled_back
+    assert lab.engine.standing() == now
+
+
 async def test_a_witness_of_nothing_new_costs_no_call(lab, monkeypatch):
     await lab.submit()
     standing = lab.engine.standing()
@@ -162,8 +214,10 @@ async def test_a_witness_of_nothing_new_costs_no_call(lab, monkeypatch):
         raise AssertionError("the store was asked")
 
     monkeypatch.setattr(lab.store, "witness", called)
-    assert await lab.engine.witness(standing.incarnation, standing.seq) == standing
-    assert await lab.engine.witness(standing.incarnation, 0) == standing
+    assert await lab.engine.witness(standing.incarnation, standing.seq, signed(lab, standing.seq)) == standing
+    assert await lab.engine.witness(standing.incarnation, 0, signed(lab, 0)) == standing
+    assert await lab.engine.witness("0" * 32, standing.seq + 1, "") == standing
+    assert b"taskjob_witnesses_refused_total 0.0" in await lab.engine.metrics()
 
 
 async def test_g3_a_witness_of_a_lost_commit_voids_every_lease_and_raises_the_alarm(lab, caplog):
@@ -171,7 +225,7 @@ async def test_g3_a_witness_of_a_lost_commit_voids_every_lease_and_raises_the_al
     ref = await lab.submit()
     grant = await worker.run_one()
     before = lab.engine.standing()
-    standing = await lab.engine.witness(before.incarnation, before.seq + 1000)
+    standing = await lab.engine.witness(before.incarnation, before.seq + 1000, signed(lab, before.seq + 1000))
     assert standing.rolled_back
     assert standing.incarnation != before.incarnation
     assert "lost commits that a peer had seen" in caplog.text

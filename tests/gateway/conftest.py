@@ -140,7 +140,7 @@ class Worker:
         assert isinstance(self.welcome, Welcome), self.welcome
         return self
 
-    async def resume(self, holding=None):
+    async def resume(self, holding=None, **fields):
         """Come back naming `holding` (default: all that is held)."""
         held = [Held(job=j, lease=g.lease) for j, g in self.held.items()] if holding is None else holding
         answer = await self.greet(
@@ -150,6 +150,7 @@ class Worker:
                 epoch=self.welcome.epoch,
                 holding=tuple(held),
                 process=self.hello.process,
+                **fields,
             )
         )
         if isinstance(answer, Welcome):

@@ -71,7 +71,8 @@ class Talk:
                 isinstance(real, dict)
                 and page.keys() == real.keys()
                 and all(
-                    (key == "seq" and "incarnation" in page) or self.fits(page[key], real[key], bound) for key in page
+                    (key in {"seq", "signature"} and "incarnation" in page) or self.fits(page[key], real[key], bound)
+                    for key in page
                 )
             )
         if isinstance(page, list):

@@ -174,6 +174,8 @@ PROCESS = ProcessIdentity(host="h", pid_namespace=1, pid=1, started=1)
         (Exchange(seq=1, epoch=HUGE), "epoch"),
         (Exchange(seq=1, witness=Witness(incarnation="i", seq=HUGE)), "witness.seq"),
         (Exchange(seq=1, witness=Witness(incarnation="i", seq=-1)), "witness.seq"),
+        (Exchange(seq=1, witness=Witness(incarnation="i" * 65, seq=1)), "witness.incarnation"),
+        (Exchange(seq=1, witness=Witness(incarnation="i", seq=1, signature="s" * 65)), "witness.signature"),
         (Exchange(seq=1, logs=(LogChunk(job=JOB, lease=JOB, number=1_000_000, text="x"),)), "logs.number"),
         (Exchange(seq=1, logs=(LogChunk(job=JOB, lease=JOB, number=-1, text="x"),)), "logs.number"),
         (Submit(request=HUGE, items=()), "request"),

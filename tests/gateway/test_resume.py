@@ -1,12 +1,14 @@
 """Connections break, replies are lost, api processes come and go: nothing is lost and nothing is charged."""
 
 import asyncio
+import contextlib
+import sqlite3
 
 import msgspec
 import pytest
 from clocks import ManualClock
 
-from taskjob.model import Phase
+from taskjob.model import AttemptOutcome, Phase
 from taskjob.wire.messages import (
     Failure,
     Held,
@@ -14,7 +16,6 @@ from taskjob.wire.messages import (
     Progress,
     Started,
     Welcome,
-    Witness,
 )
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import JobRef
@@ -121,21 +122,60 @@ async def test_a_log_goes_on_after_an_api_restart(house, hire):
     assert (await house.engine.logs(JobRef(namespace="default", id=grant.job))).text == "one two"
 
 
-async def test_a_witness_of_a_lost_past_voids_every_lease(house, hire):
-    worker = await hire()
-    await house.submit("noop")
-    [grant] = await worker.take(1)
-    seen = worker.welcome.witness
-    older = Witness(incarnation="0" * 32, seq=10**9)
-    assert (await worker.call(worker.exchange(witness=older))).renewed
-    update = await worker.call(
-        worker.exchange(witness=msgspec.structs.replace(seen, seq=10**9), settle=(worker.completed(grant),))
+class TestWitness:
+    """What a worker brings back of the store: its own word proves a rollback, anything else nothing."""
+
+    @pytest.fixture
+    def house_options(self, tmp_path):
+        return {"store": SQLiteStore(tmp_path / "taskjob.db")}
+
+    @pytest.fixture
+    async def running(self, house, hire):
+        worker = await hire()
+        await house.submit("noop")
+        [grant] = await worker.take(1)
+        return worker, grant
+
+    async def test_g3_a_restored_backup_is_proved_by_a_worker_that_saw_more(self, house, running, tmp_path):
+        worker, grant = running
+        with contextlib.closing(sqlite3.connect(tmp_path / "taskjob.db")) as connection:
+            connection.execute("VACUUM INTO ?", (str(tmp_path / "backup.db"),))
+        await house.submit(*["noop"] * 3)
+        started = (Started(job=grant.job, lease=grant.lease),)
+        seen = (await worker.call(worker.exchange(started=started))).witness
+        await house.stop()
+        house.store = SQLiteStore(tmp_path / "backup.db")
+        await house.start()
+        assert house.engine.standing().seq < seen.seq
+        assert (await worker.resume(witness=seen)).code == "SessionGone"
+        assert house.engine.standing().incarnation != seen.incarnation
+        job = await house.job(grant.job)
+        assert (job.phase, job.attempts, job.lost) == (Phase.QUEUED, 0, 0)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"seq": 10**9},
+            {"seq": 10**9, "signature": ""},
+            {"seq": 10**9, "signature": "0" * 32},
+            {"seq": 10**9, "signature": "short"},
+            {"incarnation": "0" * 32, "seq": 10**9},
+        ],
     )
-    assert not update.renewed
-    assert [verdict.reason for verdict in update.verdicts] == ["IncarnationChanged"]
-    assert update.witness.incarnation != seen.incarnation
-    assert (await worker.resume()).code == "SessionGone"
-    assert (await house.job(grant.job)).phase is Phase.QUEUED
+    async def test_g3_a_forged_witness_voids_nothing(self, house, running, change):
+        worker, grant = running
+        seen = worker.welcome.witness
+        forged = msgspec.structs.replace(seen, **change)
+        update = await worker.call(worker.exchange(witness=forged, settle=(worker.completed(grant),)))
+        assert update.renewed
+        assert update.witness.incarnation == seen.incarnation
+        assert (await house.job(grant.job)).phase is Phase.COMPLETED
+
+    async def test_an_older_witness_proves_nothing(self, house, running):
+        worker, grant = running
+        assert (await worker.settle(grant, outcome=AttemptOutcome.COMPLETED)).renewed
+        assert (await worker.call(worker.exchange(witness=worker.welcome.witness))).renewed
+        assert b"taskjob_witnesses_refused_total 0.0" in await house.engine.metrics()
 
 
 class TestOutage:

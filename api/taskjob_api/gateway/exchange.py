@@ -215,13 +215,13 @@ def tidings(renewed: Renewed) -> Update | None:
 
 
 def standing(engine: Engine) -> Witness:
-    now = engine.standing()
-    return Witness(incarnation=now.incarnation, seq=now.seq)
+    now, signature = engine.signed_standing()
+    return Witness(incarnation=now.incarnation, seq=now.seq, signature=signature)
 
 
 async def heed(engine: Engine, witness: Witness) -> None:
     """Tell the store what a worker saw; costs nothing where that says no more than the store knows."""
-    await engine.witness(witness.incarnation, witness.seq)
+    await engine.witness(witness.incarnation, witness.seq, witness.signature)
 
 
 def _holding(works: Sequence[Work]) -> tuple[tuple[str, str], ...] | None:

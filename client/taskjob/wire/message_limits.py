@@ -183,8 +183,9 @@ def _check_proofs(process: ProcessIdentity | None, witness: Witness | None) -> N
 
 def _check_witness(witness: Witness) -> None:
     _integer("witness.seq", witness.seq)
-    if len(witness.incarnation) > MAX_ID:
-        raise RefusedError("BadFrame", f"witness.incarnation: at most {MAX_ID} characters")
+    for field in ("incarnation", "signature"):
+        if len(getattr(witness, field)) > MAX_ID:
+            raise RefusedError("BadFrame", f"witness.{field}: at most {MAX_ID} characters")
 
 
 def _check_exchange(message: Exchange) -> None:

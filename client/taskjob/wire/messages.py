@@ -42,10 +42,13 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
 
 
 class Witness(Item, frozen=True, kw_only=True):
-    """The highest (incarnation, durable seq) the sender has seen; a higher one than the store's proves a rollback."""
+    """The highest (incarnation, durable seq) the sender has seen; a higher one than the store's proves a rollback.
+
+    A worker sends back what it was sent: without the server's own signature it proves nothing and is ignored."""
 
     incarnation: str
     seq: int
+    signature: str = ""
 
 
 class Held(Item, frozen=True, kw_only=True):

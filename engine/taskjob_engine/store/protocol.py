@@ -58,6 +58,11 @@ class JobStore(Protocol):
         durable; gaps mean nothing."""
         ...
 
+    def witness_key(self) -> bytes:
+        """32 random bytes, made with the store and the same for all who have it open, also after a restart or from a
+        back-up: with it the server signs the witnesses that it hands out. It never leaves the server."""
+        ...
+
     async def submit(self, items: Sequence[Submission], *, create_queues: bool) -> list[Submitted]:
         """Accept jobs: key, job, permit, ledger and dirty row together.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -216,23 +217,43 @@ async def test_a_file_that_another_program_has_locked_is_refused_in_words(path, 
 
 async def test_a_schema_change_that_breaks_half_way_leaves_nothing_and_can_be_repeated(path, monkeypatch):
     await filled(path, 3)
-    first = migrations.known()
-    broken = migrations.Migration(2, "0002_broken", "CREATE TABLE half (a INTEGER);\nCREATE TABLE half (a INTEGER);\n")
-    monkeypatch.setattr(migrations, "known", lambda: [*first, broken])
+    released = migrations.known()
+    number = len(released) + 1
+    broken = migrations.Migration(number, "broken", "CREATE TABLE half (a INTEGER);\nCREATE TABLE half (a INTEGER);\n")
+    monkeypatch.setattr(migrations, "known", lambda: [*released, broken])
     await refusal_of(path)
-    whole = migrations.Migration(2, "0002_whole", "CREATE TABLE half (a INTEGER);\n")
-    monkeypatch.setattr(migrations, "known", lambda: [*first, whole])
+    whole = migrations.Migration(number, "whole", "CREATE TABLE half (a INTEGER);\n")
+    monkeypatch.setattr(migrations, "known", lambda: [*released, whole])
     store = SQLiteStore(path)
     info = await store.open()
     kept = await store.count(JobFilter(namespace="default"), limit=10)
     await store.close()
-    assert (info.schema_version, kept) == (2, 3)
+    assert (info.schema_version, kept) == (number, 3)
+
+
+async def test_a_database_of_the_first_schema_gets_its_witness_key(path, monkeypatch):
+    first = migrations.known()[:1]
+    with monkeypatch.context() as older, contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        older.setattr(migrations, "known", lambda: first)
+        migrations.migrate(database, now=0)
+        database.execute("INSERT INTO store VALUES (1, 'old', 7, 0)")
+    store = SQLiteStore(path)
+    await store.open()
+    standing, key = store.standing(), store.witness_key()
+    await store.close()
+    assert (standing.incarnation, standing.seq >= 7, len(key)) == ("old", True, 32)
+    await store.open()
+    again = store.witness_key()
+    await store.close()
+    assert again == key
 
 
 async def test_a_store_that_is_not_open_says_so(path):
     store = SQLiteStore(path)
     with pytest.raises(UnavailableError):
         store.standing()
+    with pytest.raises(UnavailableError):
+        store.witness_key()
     with pytest.raises(UnavailableError):
         await store.queues("default")
     with pytest.raises(UnavailableError):

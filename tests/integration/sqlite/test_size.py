@@ -97,8 +97,10 @@ async def test_a_restored_backup_is_found_by_its_witness_and_voids_its_leases(st
     back_up(path, tmp_path / "backup.db")
     await crew.submit(1)
     seen = store.standing()
+    key = store.witness_key()
     restored = SQLiteStore(tmp_path / "backup.db")
     await restored.open()
+    assert restored.witness_key() == key
     standing = await restored.witness(seen.incarnation, seen.seq)
     verdicts = await Crew(restored, crew.ref).complete((grant,))
     await restored.close()

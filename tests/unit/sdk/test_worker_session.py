@@ -318,12 +318,12 @@ def test_draining_asks_for_nothing_also_after_a_reconnect():
 
 def test_the_highest_witness_is_sent_along():
     machine = opened()
-    machine.handle(Update(witness=Witness(incarnation="i", seq=9)))
-    machine.handle(Update(witness=Witness(incarnation="i", seq=4)))
+    machine.handle(Update(witness=Witness(incarnation="i", seq=9, signature="nine")))
+    machine.handle(Update(witness=Witness(incarnation="i", seq=4, signature="four")))
 
     sent = machine.exchange(101, capacity=0)
     assert isinstance(sent, Exchange)
-    assert sent.witness == Witness(incarnation="i", seq=9)
+    assert sent.witness == Witness(incarnation="i", seq=9, signature="nine")
 
 
 def test_the_witness_of_a_new_incarnation_counts_though_its_seq_is_lower():

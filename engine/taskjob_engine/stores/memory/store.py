@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random as randomness
+import secrets
 from collections.abc import Callable, Sequence
 
 from taskjob.errors import UnavailableError
@@ -63,6 +64,7 @@ class MemoryStore:
         self._random = random or randomness.SystemRandom()
         self._db = Tables()
         self._incarnation = self._new_id()
+        self._witness_key = secrets.token_bytes(32)
         self._seq = 0
         self._last_now: Micros = 0
         self._watchers: dict[object, Watcher] = {}
@@ -100,6 +102,9 @@ class MemoryStore:
 
     def standing(self) -> Standing:
         return Standing(incarnation=self._incarnation, seq=self._seq)
+
+    def witness_key(self) -> bytes:
+        return self._witness_key
 
     def now(self) -> Micros:
         self._last_now = max(self._last_now, self._clock())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +25,7 @@ class Opened(NamedTuple):
     settings: dict[str, str]
     clock: Micros
     """The newest time that the store ever told."""
+    witness_key: bytes
 
 
 def open_database(path: Path, *, durability: str, incarnation: str, now: Micros) -> Opened:
@@ -51,9 +53,12 @@ def _open(path: Path, ownership: Ownership, *, durability: str, incarnation: str
         if path.stat().st_size <= CHECKED_BYTES:
             connections.check_integrity(connection, path)
         version = migrate(connection, now=now)
-        connection.execute("INSERT OR IGNORE INTO store VALUES (1, ?, 0, 0)", (incarnation,))
-        clock = int(connection.execute("SELECT clock FROM store").fetchone()[0])
-        return Opened(connection, ownership, version, connections.settings_of(connection), clock)
+        connection.execute(
+            "INSERT OR IGNORE INTO store (id, incarnation, seq, clock) VALUES (1, ?, 0, 0)", (incarnation,)
+        )
+        connection.execute("UPDATE store SET witness_key = ? WHERE witness_key IS NULL", (secrets.token_bytes(32),))
+        clock, key = connection.execute("SELECT clock, witness_key FROM store").fetchone()
+        return Opened(connection, ownership, version, connections.settings_of(connection), clock, key)
     except sqlite3.DatabaseError as error:
         connection.close()
         raise connections.refusal(path, error) from error

@@ -154,6 +154,11 @@ class SQLiteStore:
             raise UnavailableError("the store is not open")
         return self._books.standing
 
+    def witness_key(self) -> bytes:
+        if self._opened is None:
+            raise UnavailableError("the store is not open")
+        return self._opened.witness_key
+
     def now(self) -> Micros:
         return self._clock.now()
 
