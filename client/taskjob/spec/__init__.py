@@ -9,6 +9,8 @@ from taskjob.spec.documents import (
     read_job_document,
     read_model,
     read_queue_document,
+    read_stored_job,
+    read_stored_queue,
 )
 from taskjob.spec.explain_invalid import InvalidDocumentError
 from taskjob.spec.later import refuse_later_fields
@@ -18,13 +20,17 @@ from taskjob.spec.limits import (
     MAX_DEPTH,
     MAX_INTEGER,
     MAX_PAYLOAD_BYTES,
+    MAX_STORED_PAYLOAD_BYTES,
     check_json,
     check_payload,
 )
 from taskjob.spec.metadata import API_VERSION, Metadata
-from taskjob.spec.taskjob import JobDocument, TaskJob, TaskJobSpec
+from taskjob.spec.taskjob import MUTABLE_FIELDS, JobDocument, TaskJob, TaskJobSpec
+from taskjob.spec.taskjob_status import TERMINAL_PHASES, TaskJobStatus
 from taskjob.spec.taskqueue import QueueDocument, TaskQueue, TaskQueueSpec
+from taskjob.spec.taskqueue_status import TaskQueueStatus
 from taskjob.spec.taskschedule import TaskSchedule, TaskScheduleSpec
+from taskjob.spec.worker import DeploymentRef, WorkerSpec
 from taskjob.spec.yaml_reader import InvalidYamlError, YamlDocument, read_yaml
 
 __all__ = [
@@ -34,6 +40,10 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_INTEGER",
     "MAX_PAYLOAD_BYTES",
+    "MAX_STORED_PAYLOAD_BYTES",
+    "MUTABLE_FIELDS",
+    "TERMINAL_PHASES",
+    "DeploymentRef",
     "Document",
     "InvalidDocumentError",
     "InvalidYamlError",
@@ -42,10 +52,13 @@ __all__ = [
     "QueueDocument",
     "TaskJob",
     "TaskJobSpec",
+    "TaskJobStatus",
     "TaskQueue",
     "TaskQueueSpec",
+    "TaskQueueStatus",
     "TaskSchedule",
     "TaskScheduleSpec",
+    "WorkerSpec",
     "YamlDocument",
     "check_json",
     "check_payload",
@@ -53,6 +66,8 @@ __all__ = [
     "read_job_document",
     "read_model",
     "read_queue_document",
+    "read_stored_job",
+    "read_stored_queue",
     "read_yaml",
     "refuse_later_fields",
 ]

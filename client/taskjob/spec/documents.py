@@ -9,11 +9,12 @@ from pydantic import ValidationError
 
 from taskjob.errors import InvalidError
 from taskjob.spec.explain_invalid import InvalidDocumentError, explain_invalid
-from taskjob.spec.limits import check_payload
+from taskjob.spec.later import refuse_later_fields
+from taskjob.spec.limits import MAX_PAYLOAD_BYTES, MAX_STORED_PAYLOAD_BYTES, check_payload
 from taskjob.spec.metadata import API_VERSION
 from taskjob.spec.strict import StrictModel
-from taskjob.spec.taskjob import JobDocument, JobFields, TaskJob
-from taskjob.spec.taskqueue import QueueDocument, TaskQueue
+from taskjob.spec.taskjob import JobDocument, JobFields, TaskJob, TaskJobSpec
+from taskjob.spec.taskqueue import QueueDocument, TaskQueue, TaskQueueSpec
 from taskjob.spec.taskschedule import TaskSchedule
 
 Document = TaskJob | TaskQueue | TaskSchedule
@@ -68,9 +69,24 @@ def read_model(model: type[Model], raw: Any, field: str = "") -> Model:
         raise explain_invalid(error, model, field) from None
 
 
-def check_fields(fields: JobFields, field: str) -> None:
+def read_stored_job(spec: Any) -> TaskJobSpec:
+    """The spec of a TaskJob as a cluster stores it. Raises `NotYetSupportedError`, `TooLargeError` above 16 KiB of
+    payload, or `InvalidDocumentError`: the reasons for which such a job is Rejected."""
+    refuse_later_fields("TaskJob", spec, in_cluster=True)
+    fields = read_model(TaskJobSpec, spec, "/spec")
+    check_fields(fields, "/spec", payload_limit=MAX_STORED_PAYLOAD_BYTES)
+    return fields
+
+
+def read_stored_queue(spec: Any) -> TaskQueueSpec:
+    """The spec of a TaskQueue as a cluster stores it, its pool of workers included. Raises as `read_stored_job`."""
+    refuse_later_fields("TaskQueue", spec, in_cluster=True)
+    return read_model(TaskQueueSpec, spec, "/spec")
+
+
+def check_fields(fields: JobFields, field: str, *, payload_limit: int = MAX_PAYLOAD_BYTES) -> None:
     if fields.payload is not None:
-        check_payload(fields.payload, field + "/payload")
+        check_payload(fields.payload, field + "/payload", limit=payload_limit)
 
 
 def _without_envelope(raw: Any, field: str) -> Any:

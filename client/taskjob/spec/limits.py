@@ -14,6 +14,8 @@ import msgspec
 from taskjob.errors import InvalidError, TaskJobError, TooLargeError
 
 MAX_PAYLOAD_BYTES = 64 * 1024
+MAX_STORED_PAYLOAD_BYTES = 16 * 1024
+"""In a custom resource, which the cluster's own store rewrites with every status."""
 MAX_DEPTH = 32
 MAX_BATCH_ITEMS = 1000
 MAX_BATCH_BYTES = 4 * 1024 * 1024
@@ -45,13 +47,13 @@ def surely_within_limits(raw: bytes) -> bool:
     return not (long_number or large_exponent or b"\\u" in classes or b"\n" in classes)
 
 
-def check_payload(payload: dict[str, Any], field: str = "/payload") -> None:
-    """Raise `TooLargeError` above 64 KiB of compact JSON, `InvalidError` as `check_json`."""
+def check_payload(payload: dict[str, Any], field: str = "/payload", *, limit: int = MAX_PAYLOAD_BYTES) -> None:
+    """Raise `TooLargeError` above `limit` bytes of compact JSON, `InvalidError` as `check_json`."""
     check_json(payload, field)
     size = len(msgspec.json.encode(payload))
-    if size > MAX_PAYLOAD_BYTES:
+    if size > limit:
         raise TooLargeError(
-            f"the payload is {size} bytes of JSON; at most {MAX_PAYLOAD_BYTES} are accepted",
+            f"the payload is {size} bytes of JSON; at most {limit} are accepted",
             field=field,
             hint="store large input elsewhere and put its address into the payload",
         )

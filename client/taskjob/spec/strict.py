@@ -6,10 +6,20 @@ Strict means that `"1"` is not 1, `true` is not 1, and 1.0 is not an integer: a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema, core_schema
 
 from taskjob.model import names
 from taskjob.spec.times import check_time
@@ -38,6 +48,33 @@ def _distinct(values: Sequence[str]) -> Sequence[str]:
 
 
 Distinct = AfterValidator(_distinct)
+
+
+def keyed_by(field: str) -> KeyedBy:
+    """Of a list of documents: no two have the same value there. Kubernetes then merges such a list entry by entry."""
+    return KeyedBy(field)
+
+
+@dataclass(frozen=True)
+class KeyedBy:
+    field: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {
+            **handler(schema),
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": [to_camel(self.field)],
+        }
+
+    def _check(self, entries: Sequence[Any]) -> Sequence[Any]:
+        values = [getattr(entry, self.field) for entry in entries]
+        if (again := next((value for value in values if values.count(value) > 1), None)) is not None:
+            raise ValueError(f"two entries have the {to_camel(self.field)} {again!r}")
+        return entries
+
 
 Priority = Annotated[int, Field(ge=-1000, le=1000)]
 Seconds = Annotated[int, Field(ge=1, le=INT32_MAX)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,13 @@ from taskjob.spec.strict import (
     StrictModel,
     TaskName,
     Time,
+    keyed_by,
 )
+
+MUTABLE_FIELDS = frozenset(
+    {"priority", "suspend", "cancel", "rerun", "ttlSecondsAfterFinished", "ttlSecondsAfterFailed"}
+)
+"""What may be changed of a TaskJob that is there; all else of its spec is immutable."""
 
 
 class JobFields(StrictModel):
@@ -39,6 +45,8 @@ class JobFields(StrictModel):
     """Not before this moment."""
 
     retry: RetrySpec | None = None
+    """How often it is tried, and how long it waits between attempts; each field left out is the queue's choice."""
+
     timeout_seconds: Annotated[int, Field(ge=1, le=604_800)] | None = None
     """Longest time of one attempt."""
 
@@ -62,14 +70,26 @@ class JobFields(StrictModel):
 
 
 class Dependency(StrictModel):
+    """A job that must have ended before this one starts."""
+
     name: Annotated[str, Field(max_length=52)]
+    """A TaskJob of the same namespace."""
+
     when: Literal["Completed", "Failed", "Finished"] = "Completed"
+    """How it must have ended: Completed (the default), Failed, or either (Finished)."""
 
 
 class ArraySpec(StrictModel):
+    """The same job many times, each with an index of its own."""
+
     count: Annotated[int, Field(ge=1, le=100_000)]
+    """How many."""
+
     parallelism: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    """Most that run at once."""
+
     max_failed: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Most that may fail before the rest is cancelled."""
 
     @model_validator(mode="after")
     def _max_failed_within_count(self) -> Self:
@@ -79,13 +99,22 @@ class ArraySpec(StrictModel):
 
 
 class TaskJobSpec(JobFields):
+    """What is to be run. Immutable but for priority, suspend, cancel, rerun and the two retention times."""
+
     task: TaskName
     """The registered function that runs it."""
 
-    depends_on: Annotated[list[Dependency], Field(max_length=32)] | None = None
+    payload_ref: Annotated[dict[str, Any], Field(max_length=8)] | None = None
+    """Not built yet: an artifact that holds a larger payload."""
+
+    depends_on: Annotated[list[Dependency], keyed_by("name"), Field(max_length=32)] | None = None
+    """Not built yet: jobs that must have ended before this one starts."""
+
     array: ArraySpec | None = None
+    """Not built yet: the same job many times."""
+
     cancel: bool | None = None
-    """Mutable, one way."""
+    """True cancels the job. Mutable, one way: only a rerun, in the same change, takes it back."""
 
     rerun: Annotated[int, Field(ge=0, le=1000)] | None = None
     """Mutable, only grows: +1 runs a finished job again."""
@@ -104,5 +133,7 @@ class JobDocument(JobFields):
 
 
 class TaskJob(Envelope):
+    """One job for a warm worker: a registered task with its payload, retried, timed and recorded."""
+
     kind: Literal["TaskJob"]
     spec: TaskJobSpec

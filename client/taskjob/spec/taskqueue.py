@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from taskjob.spec.metadata import Envelope, Metadata
 from taskjob.spec.retry import RetrySpec
 from taskjob.spec.strict import Count, QueueName, Retention, Seconds, StrictModel
+from taskjob.spec.worker import DeploymentRef, WorkerSpec
 
 Replicas = Annotated[int, Field(ge=0, le=10_000)]
 
@@ -33,42 +34,51 @@ class JobDefaultsSpec(StrictModel):
     """Given at submit to jobs that leave them out."""
 
     retry: RetrySpec | None = None
+    """How often a job is tried, and how long it waits between attempts."""
+
     timeout_seconds: Seconds | None = None
+    """Longest time of one attempt."""
+
     ttl_seconds_after_finished: Retention | None = None
+    """How long a completed or cancelled job is kept."""
+
     ttl_seconds_after_failed: Retention | None = None
+    """How long a dead letter is kept."""
 
 
 class QueueDocument(StrictModel):
     """The body of `PUT queues/{name}`: what a queue is without a cluster. What it leaves out goes back to default."""
 
     limits: LimitsSpec | None = None
+    """How much may run, start and wait."""
+
     job_defaults: JobDefaultsSpec | None = None
+    """What jobs get that leave it out."""
+
     paused: bool | None = None
     """The declared pause; a person's pause is `POST queues/{name}/pause`."""
 
 
-class WorkerSpec(StrictModel):
-    image: Annotated[str, Field(max_length=512)]
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
-    service_account_name: Annotated[str, Field(max_length=63)] | None = None
-    drain_seconds: Annotated[int, Field(ge=1, le=86_400)] = 60
-    resources: dict[str, Any] | None = None
-    env: Annotated[list[dict[str, Any]], Field(max_length=64)] | None = None
-    template: dict[str, Any] | None = None
-
-
-class DeploymentRef(StrictModel):
-    name: Annotated[str, Field(max_length=63)]
-
-
 class AutoscalingSpec(StrictModel):
+    """Who decides how many workers there are."""
+
     mode: Literal["Manual", "Builtin", "External", "Disabled"] = "Manual"
+    """Manual: spec.replicas. Disabled: the operator never touches the number. Not built yet: Builtin and External."""
+
     min_replicas: Replicas = 0
+    """Not built yet: fewest workers."""
+
     max_replicas: Annotated[int, Field(ge=1, le=10_000)] = 10
+    """Not built yet: most workers."""
+
     target_queue_delay_seconds: Annotated[int, Field(ge=1, le=86_400)] = 5
+    """Not built yet: how long a job should wait at most."""
+
     idle_seconds: Annotated[int, Field(ge=0, le=86_400)] = 300
+    """Not built yet: how long the last worker stays without work."""
+
     scale_down_stabilization_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    """Not built yet: how long fewer workers must have been enough."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -78,17 +88,46 @@ class AutoscalingSpec(StrictModel):
 
 
 class CircuitBreakerSpec(StrictModel):
+    """Not built yet: pause the queue while most of its attempts fail."""
+
     failure_percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Share of failed attempts that opens it."""
+
     min_samples: Count | None = None
+    """Attempts that it needs to judge."""
+
     open_seconds: Seconds | None = None
+    """How long it stays open."""
+
+
+class QueueJobDefaults(JobDefaultsSpec):
+    """Given at submit to jobs that leave them out."""
+
+    active_deadline_seconds: Seconds | None = None
+    """Not built yet: longest time of the whole job, from acceptance."""
 
 
 class TaskQueueSpec(QueueDocument):
+    """A queue and the pool of workers that serves it: `worker`, or `deploymentRef`, or neither (workers run
+    elsewhere)."""
+
+    job_defaults: QueueJobDefaults | None = None
+    """What jobs get that leave it out."""
+
     worker: WorkerSpec | None = None
+    """Workers that the operator runs as a Deployment."""
+
     deployment_ref: DeploymentRef | None = None
+    """A Deployment of the same namespace that runs the workers."""
+
     replicas: Replicas | None = None
+    """How many workers there are in mode Manual; 1 by default. `kubectl scale` writes it."""
+
     autoscaling: AutoscalingSpec | None = None
+    """Who decides how many workers there are."""
+
     circuit_breaker: CircuitBreakerSpec | None = None
+    """Not built yet: pause the queue while most of its attempts fail."""
 
     @model_validator(mode="after")
     def _one_pool(self) -> Self:
@@ -104,6 +143,8 @@ class QueueMetadata(Metadata):
 
 
 class TaskQueue(Envelope):
+    """A queue: its limits, what its jobs get by default, and the pool of workers that serves it."""
+
     kind: Literal["TaskQueue"]
     metadata: QueueMetadata
     spec: TaskQueueSpec
