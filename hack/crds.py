@@ -1,7 +1,7 @@
 """Write the custom resource definitions (`python hack/crds.py`), or check that they are up to date (`--check`).
 
-`crds/` is for `kubectl apply`, `helm/taskjob/files/crds/` is what the chart installs. A file that is no definition any
-more is removed.
+`crds/` is for `kubectl apply`; `helm/taskjob/files/crds/`, the same again, is what the chart installs.
+A file that is no definition any more is removed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from taskjob_operator.crd.definitions import definitions
-from taskjob_operator.crd.manifest import chart_manifest, manifest
+from taskjob_operator.crd.manifest import manifest
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,8 +20,8 @@ def wanted() -> dict[Path, str]:
     """Path, relative to the repository, → text."""
     files = {}
     for plural, definition in definitions().items():
-        files[Path("crds", f"{plural}.yaml")] = manifest(definition)
-        files[Path("helm/taskjob/files/crds", f"{plural}.yaml")] = chart_manifest(definition)
+        for folder in ("crds", "helm/taskjob/files/crds"):
+            files[Path(folder, f"{plural}.yaml")] = manifest(definition)
     return files
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import yaml
@@ -22,10 +21,3 @@ def manifest(definition: Definition) -> str:
     return HEADER + yaml.dump(
         definition, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False
     )
-
-
-def chart_manifest(definition: Definition) -> str:
-    """The chart's copy: an uninstall keeps the definitions, and with them every TaskJob."""
-    kept = copy.deepcopy(definition)
-    kept["metadata"]["annotations"] = {"helm.sh/resource-policy": "keep"}
-    return manifest(kept)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from taskjob.spec import MUTABLE_FIELDS, TaskJobSpec, TaskQueueSpec
 from taskjob_operator.crd.definitions import definitions
-from taskjob_operator.crd.manifest import chart_manifest, manifest
+from taskjob_operator.crd.manifest import manifest
 from taskjob_operator.crd.rules import RULES
 from taskjob_operator.crd.schema import structural_schema
 
@@ -174,13 +174,6 @@ def test_a_manifest_is_plain_yaml_and_says_the_same(plural: str) -> None:
 
     assert yaml.safe_load(text) == DEFINITIONS[plural]
     assert not re.search(r"(^|\s)[&*]id\d", text)
-
-
-@BOTH
-def test_an_uninstall_of_the_chart_keeps_the_definitions(plural: str) -> None:
-    annotations = yaml.safe_load(chart_manifest(DEFINITIONS[plural]))["metadata"]["annotations"]
-
-    assert {"helm.sh/resource-policy": "keep"} == annotations
 
 
 class Choice(BaseModel):
