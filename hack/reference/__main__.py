@@ -1,4 +1,4 @@
-"""Write the generated regions of docs/ (`python hack/reference`), or check that they are up to date (`--check`).
+"""Write the generated regions of docs/ and of the chart's README (`python hack/reference`), or check them (`--check`).
 
 A region stands in a page between `<!-- generated: NAME -->` and `<!-- end generated -->`; what surrounds it is
 written by hand. Each NAME is made by one function of this folder, from the code that it describes.
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import chart_values
 import cli_commands
 import error_codes
 import lifecycle_diagram
@@ -20,10 +21,12 @@ import rest_operations
 import settings_tables
 import trace_table
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+PAGES = (*sorted((ROOT / "docs").rglob("*.md")), ROOT / "helm/taskjob/README.md")
 REGION = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 GENERATORS: dict[str, Callable[[], str]] = {
+    "chart-values": chart_values.render,
     "cli-commands": cli_commands.render,
     "error-codes": error_codes.render,
     "lifecycle-diagram": lifecycle_diagram.render,
@@ -49,7 +52,7 @@ def fill(page: str) -> str:
 def main(*, check: bool) -> int:
     stale = False
     used: set[str] = set()
-    for path in sorted(DOCS.rglob("*.md")):
+    for path in PAGES:
         before = path.read_text()
         used |= {match["name"] for match in REGION.finditer(before)}
         after = fill(before)
@@ -63,7 +66,7 @@ def main(*, check: bool) -> int:
             )
         else:
             path.write_text(after)
-            print(f"wrote {path.relative_to(DOCS.parent)}")
+            print(f"wrote {path.relative_to(ROOT)}")
     if unused := GENERATORS.keys() - used:
         print(f"no page shows: {', '.join(sorted(unused))}")
         return 1

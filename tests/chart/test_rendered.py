@@ -1,0 +1,115 @@
+"""What the chart makes: closed pods, one store, rights that are no wider than said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rendered_chart import Helm, Objects, containers
+
+EVERYTHING = ("metrics.serviceMonitor.enabled=true", "workerNamespaces={default,media}", "api.tokensSecret=tokens")
+CLUSTER_WIDE = {
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "CustomResourceDefinition",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
+
+
+@pytest.fixture(scope="module")
+def everything(helm: Helm) -> Objects:
+    return helm.render(*EVERYTHING)
+
+
+def test_every_pod_passes_pod_security_restricted(everything: Objects) -> None:
+    found = containers(everything)
+
+    assert {"StatefulSet/taskjob-api", "Deployment/taskjob-operator", "Pod/taskjob-test"} == {
+        one for one, _, _ in found
+    }
+    for _, pod, container in found:
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_every_container_says_what_it_needs_and_runs_no_shell(everything: Objects) -> None:
+    for _, _, container in containers(everything):
+        assert container["resources"]["requests"]
+        assert container["resources"]["limits"]["memory"]
+        assert container["command"][0] in {"taskjob", "python"}
+
+
+def test_servers_are_probed(everything: Objects) -> None:
+    for kind, name in (("StatefulSet", "taskjob-api"), ("Deployment", "taskjob-operator")):
+        [container] = everything[kind, name]["spec"]["template"]["spec"]["containers"]
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys()
+
+
+def test_objects_name_their_namespace_unless_they_have_none(everything: Objects) -> None:
+    for (kind, name), one in everything.items():
+        assert (kind in CLUSTER_WIDE) == ("namespace" not in one["metadata"]), (kind, name)
+
+
+def test_two_releases_share_no_cluster_wide_object_but_the_definitions(helm: Helm) -> None:
+    here, there = (helm.render(namespace=namespace) for namespace in ("one", "two"))
+
+    shared = {key for key in here.keys() & there.keys() if key[0] in CLUSTER_WIDE}
+
+    assert {kind for kind, _ in shared} <= {"CustomResourceDefinition"}
+
+
+def test_there_is_no_secret_to_invent_and_nothing_blocks_a_drain(everything: Objects) -> None:
+    assert {"Secret", "PodDisruptionBudget"} & {kind for kind, _ in everything} == set()
+
+
+def test_jobs_results_and_logs_lie_on_the_claim(everything: Objects) -> None:
+    stateful: dict[str, Any] = everything["StatefulSet", "taskjob-api"]["spec"]
+    [container] = stateful["template"]["spec"]["containers"]
+    environment = {one["name"]: one.get("value") for one in container["env"]}
+    [claim] = stateful["volumeClaimTemplates"]
+    [mount] = [one for one in container["volumeMounts"] if one["name"] == claim["metadata"]["name"]]
+
+    assert environment["TASKJOB_STORE"].startswith(f"sqlite:///{mount['mountPath']}/")
+    assert environment["TASKJOB_ARTIFACTS"].startswith(mount["mountPath"] + "/")
+    assert stateful["replicas"] == 1
+    assert claim["spec"]["accessModes"] == ["ReadWriteOncePod"]
+
+
+def test_without_persistence_there_is_no_claim(helm: Helm) -> None:
+    stateful = helm.render("store.persistence.enabled=false")["StatefulSet", "taskjob-api"]["spec"]
+
+    assert "volumeClaimTemplates" not in stateful
+    assert {"name": "data", "emptyDir": {}} in stateful["template"]["spec"]["volumes"]
+
+
+def test_a_digest_wins_over_a_tag(helm: Helm) -> None:
+    digest = "sha256:" + "0" * 64
+    found = containers(helm.render("image.tag=v1", f"image.digest={digest}", "image.repository=here/taskjob"))
+
+    assert {container["image"] for _, _, container in found} == {f"here/taskjob@{digest}"}
+
+
+def test_definitions_survive_an_uninstall_unless_told_otherwise(helm: Helm) -> None:
+    def policies(*settings: str) -> set[str | None]:
+        objects = helm.render(*settings)
+        crds = [one["metadata"] for (kind, _), one in objects.items() if kind == "CustomResourceDefinition"]
+        return {one.get("annotations", {}).get("helm.sh/resource-policy") for one in crds}
+
+    assert policies() == {"keep"}
+    assert policies("crds.keep=false") == {None}
+    assert policies("crds.install=false") == set()
+
+
+def test_names_stay_within_their_limits_and_differ(helm: Helm) -> None:
+    objects = helm.render(release="a-release-with-quite-a-long-name-that-goes-on", namespace="n" * 63)
+
+    assert max(len(name) for _, name in objects) <= 63
+
+
+def test_monitors_are_off_unless_asked_for(helm: Helm, everything: Objects) -> None:
+    assert ("ServiceMonitor", "taskjob-api") in everything
+    assert not {"ServiceMonitor", "PodMonitor"} & {kind for kind, _ in helm.render()}
