@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -11,8 +13,13 @@ from taskjob.cli.components import component
 from taskjob.cli.durations import DURATION
 
 
+def _listed(_context: click.Context, _parameter: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:
+    """A variable has no repetition: commas part what stands in one value."""
+    return tuple(part for value in values for part in value.split(",") if part)
+
+
 @click.command()
-@click.argument("modules", nargs=-1, metavar="MODULE|FILE...")
+@click.argument("modules", nargs=-1, metavar="MODULE|FILE...", envvar="TASKJOB_WORKER_MODULES", callback=_listed)
 @click.option(
     "--gateway",
     metavar="URL",
@@ -21,14 +28,43 @@ from taskjob.cli.durations import DURATION
     show_default=True,
     help="tcp, tls, http or https; else TASKJOB_GATEWAY.",
 )
-@click.option("--queue", "queues", multiple=True, default=("default",), show_default=True, help="Repeatable.")
-@click.option("--concurrency", type=click.IntRange(1, 1000), default=10, show_default=True, help="Jobs run at once.")
-@click.option("--name", default="", help="How people see it; else host and process id.")
+@click.option(
+    "--queue",
+    "queues",
+    envvar="TASKJOB_WORKER_QUEUES",
+    multiple=True,
+    default=("default",),
+    show_default=True,
+    callback=_listed,
+    help="Repeatable, or a,b.",
+)
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1000),
+    envvar="TASKJOB_WORKER_CONCURRENCY",
+    default=10,
+    show_default=True,
+    help="Jobs run at once.",
+)
+@click.option("--name", envvar="TASKJOB_WORKER_NAME", default="", help="How people see it; else host and process id.")
 @click.option("-n", "--namespace", envvar="TASKJOB_NAMESPACE", help="Namespace; else that of the token.")
 @click.option("--token-file", metavar="FILE", envvar="TASKJOB_TOKEN_FILE", help="Read at each connection.")
-@click.option("--ca-file", metavar="FILE", help="Trust this authority for tls and https.")
-@click.option("--commands", "commands_file", metavar="FILE", help="TOML file of tasks that are programs.")
-@click.option("--drain-seconds", type=DURATION, default=30.0, show_default=True, help="Time to finish on SIGTERM.")
+@click.option("--ca-file", metavar="FILE", envvar="TASKJOB_CA_FILE", help="Trust this authority for tls and https.")
+@click.option(
+    "--commands",
+    "commands_file",
+    metavar="FILE",
+    envvar="TASKJOB_WORKER_COMMANDS",
+    help="TOML file of tasks that are programs.",
+)
+@click.option(
+    "--drain-seconds",
+    type=DURATION,
+    envvar="TASKJOB_WORKER_DRAIN_SECONDS",
+    default=30.0,
+    show_default=True,
+    help="Time to finish on SIGTERM.",
+)
 @click.option(
     "--grace-seconds",
     type=DURATION,
@@ -57,6 +93,9 @@ def command(*, modules: tuple[str, ...], commands_file: str | None, **options: A
 
     SIGTERM (or Ctrl-C) drains it: running jobs may finish, the rest is handed back. A second one hurries.
     """
+    # Kept until the worker listens to it: as the first process of a container it would otherwise be lost, and the
+    # pod's end would wait for the kill.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     worker = component("taskjob_worker", extra="worker")
     settings = component("taskjob_worker.settings", extra="worker")
     worker.launch(
