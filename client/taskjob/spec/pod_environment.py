@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from taskjob.spec.pod_values import KeyReference, OptionalReference, Quantity, exactly_one
 from taskjob.spec.strict import StrictModel
 
+RESERVED_VARIABLE_PREFIX = "TASKJOB_"
+
 VariableName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")]
 _POD_FIELDS = (
     r"^(metadata\.(name|namespace|uid|(labels|annotations)\['[-./_A-Za-z0-9]+'\])"
@@ -58,7 +60,7 @@ class EnvironmentVariable(StrictModel):
     """One variable."""
 
     name: VariableName
-    """The variable's name."""
+    """The variable's name; those that begin with TASKJOB_ are the operator's."""
 
     value: Annotated[str, Field(max_length=4096)] | None = None
     """Its value; not for secrets, which every reader of the TaskQueue would see."""
@@ -68,6 +70,8 @@ class EnvironmentVariable(StrictModel):
 
     @model_validator(mode="after")
     def _one_value(self) -> Self:
+        if self.name.startswith(RESERVED_VARIABLE_PREFIX):
+            raise ValueError(f"names that begin with {RESERVED_VARIABLE_PREFIX} are the operator's")
         if self.value is not None and self.value_from is not None:
             raise ValueError("set value or valueFrom, not both")
         return self

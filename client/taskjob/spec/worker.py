@@ -13,6 +13,7 @@ from taskjob.spec.strict import LabelName, StrictModel, keyed_by
 
 DRAIN_SECONDS = 60
 
+ModuleName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9_./][-A-Za-z0-9_./]*$")]
 ResourceList = Annotated[dict[LabelName, Quantity], Field(max_length=16)]
 
 
@@ -34,6 +35,10 @@ class WorkerSpec(StrictModel):
 
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """As in a container."""
+
+    modules: Annotated[list[ModuleName], Field(min_length=1, max_length=16)] | None = None
+    """Modules or files of the image that define tasks; without it those that the image names in
+    TASKJOB_WORKER_MODULES."""
 
     concurrency: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Jobs that one worker runs at once."""

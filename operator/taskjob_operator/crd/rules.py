@@ -11,7 +11,12 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from taskjob.spec import MUTABLE_FIELDS, TERMINAL_PHASES, TaskJobSpec
-from taskjob.spec.pod_environment import EnvironmentSource, EnvironmentVariable, VariableSource
+from taskjob.spec.pod_environment import (
+    RESERVED_VARIABLE_PREFIX,
+    EnvironmentSource,
+    EnvironmentVariable,
+    VariableSource,
+)
 from taskjob.spec.pod_template import RESERVED_ANNOTATIONS, RESERVED_DOMAIN, PodTemplate
 from taskjob.spec.pod_volumes import (
     RESERVED_MOUNT_PATHS,
@@ -65,7 +70,13 @@ RULES: dict[type[BaseModel], list[Rule]] = {
         ),
     ],
     EnvironmentSource: [_exactly_one(("configMapRef", "secretRef"))],
-    EnvironmentVariable: [rule("!(has(self.value) && has(self.valueFrom))", "set value or valueFrom, not both")],
+    EnvironmentVariable: [
+        rule("!(has(self.value) && has(self.valueFrom))", "set value or valueFrom, not both"),
+        rule(
+            f"!self.name.startsWith('{RESERVED_VARIABLE_PREFIX}')",
+            f"names that begin with {RESERVED_VARIABLE_PREFIX} are the operator's",
+        ),
+    ],
     KeyToPath: [_no_parent("path")],
     PodTemplate: [
         _keys("labels", [RESERVED_DOMAIN], f"labels: {RESERVED_DOMAIN} is the operator's"),
