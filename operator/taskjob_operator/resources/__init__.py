@@ -1,0 +1,1 @@
+"""What the operator applies for a TaskQueue: pure functions from documents to Kubernetes objects."""
