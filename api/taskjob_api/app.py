@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from taskjob.errors import InvalidError, NotFoundError, TaskJobError
-from taskjob_api.auth import OpenDoor, TokenDoor
+from taskjob_api.auth import Door, OpenDoor, TokenDoor
 from taskjob_api.gate import FAULT_DETAIL, Gate
 from taskjob_api.http import AsgiApp
 from taskjob_api.lifetime import Lifetime
@@ -40,10 +40,12 @@ def build_engine(settings: ApiSettings) -> Engine:
     return Engine(_store(settings), FileArtifactStore(Path(settings.artifacts)), engine_settings)
 
 
-def build_door(settings: ApiSettings, engine: Engine) -> OpenDoor | TokenDoor:
+def build_door(settings: ApiSettings, engine: Engine) -> Door:
     """Raises `InvalidError` where tokens are asked for and none could be shown: a door never opens by omission."""
     if settings.auth == "open":
         return OpenDoor()
+    if settings.auth == "kubernetes":
+        return _kubernetes_door(settings, engine)
     if settings.tokens_file is None:
         raise no_tokens_file()
     return TokenDoor(Path(settings.tokens_file), now=engine.now)
@@ -53,7 +55,7 @@ def create_app(
     settings: ApiSettings,
     engine: Engine,
     *,
-    door: OpenDoor | TokenDoor,
+    door: Door,
     lifetime: Lifetime | None = None,
     worker: AsgiApp | None = None,
 ) -> Gate:
@@ -83,6 +85,20 @@ def _rest() -> FastAPI:
     rest.include_router(jobs.alias)
     rest.include_router(health.router)
     return rest
+
+
+def _kubernetes_door(settings: ApiSettings, engine: Engine) -> Door:
+    from taskjob_api.identity.door import KubernetesDoor  # noqa: PLC0415 - a laptop needs none of it
+    from taskjob_api.kubernetes.api_server import ApiServer  # noqa: PLC0415
+    from taskjob_api.kubernetes.target import from_kubeconfig, in_cluster  # noqa: PLC0415
+
+    target = in_cluster() if settings.kubeconfig is None else from_kubeconfig(Path(settings.kubeconfig))
+    return KubernetesDoor(
+        ApiServer(target),
+        audience=settings.audience,
+        operator=settings.operator_service_account,
+        static=None if settings.tokens_file is None else TokenDoor(Path(settings.tokens_file), now=engine.now),
+    )
 
 
 def _store(settings: ApiSettings) -> JobStore:

@@ -12,12 +12,14 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from taskjob.errors import ForbiddenError, InvalidError, NotFoundError, UnauthenticatedError, UnavailableError
 from taskjob.model import Micros
 from taskjob_api.gateway.authentication import ANY, Principal
 from taskjob_api.http import Scope as RequestScope
 from taskjob_api.http import header
+from taskjob_api.rights import Right
 from taskjob_api.settings import is_loopback
 from taskjob_api.tokens import Scope, TokenRecord, hash_token, read_tokens
 
@@ -35,17 +37,49 @@ class Caller(Principal, frozen=True, kw_only=True):
 
     namespaces: tuple[str, ...] = ()
 
-    def require(self, scope: Scope, namespace: str) -> None:
-        """Raise `NotFoundError` for a foreign namespace, `ForbiddenError` where the scope is missing."""
+    async def require(self, right: Right, namespace: str) -> None:
+        """Raise `NotFoundError` for a foreign namespace, `ForbiddenError` where the right is missing in one's own,
+        `UnavailableError` where it cannot be found out."""
         named = _NAMESPACE.match(namespace) is not None  # first: `*` stands for all and is the name of none
-        if not (named and (namespace in self.namespaces or ANY in self.namespaces)):
+        if named and await self._allows(right, namespace):
+            return
+        if not (named and await self._sees(namespace)):
             raise NotFoundError(f"no namespace {namespace!r}, or not yours")
-        if scope not in self.scopes and not (Scope.ADMIN in self.scopes and scope is not Scope.WORKER):
-            raise ForbiddenError(
-                f"the token lacks the scope {scope}",
-                hint=f"taskjob token create --scope {scope}",
-                reason="MissingScope",
-            )
+        raise self._lack(right, namespace)
+
+    def require_operator(self) -> None:
+        """Raise `ForbiddenError` unless this caller may speak the operator protocol."""
+        if Scope.OPERATOR not in self.scopes:
+            raise _missing(Scope.OPERATOR)
+
+    async def _allows(self, right: Right, namespace: str) -> bool:
+        return await self._sees(namespace) and bool(self.scopes & {right.scope, Scope.ADMIN})
+
+    async def _sees(self, namespace: str) -> bool:
+        """Whether it may know that the namespace is there."""
+        return namespace in self.namespaces or ANY in self.namespaces
+
+    def _lack(self, right: Right, namespace: str) -> ForbiddenError:  # noqa: ARG002 - a scope is for all of its own
+        return _missing(right.scope)
+
+
+def _missing(scope: Scope) -> ForbiddenError:
+    return ForbiddenError(
+        f"the token lacks the scope {scope}", hint=f"taskjob token create --scope {scope}", reason="MissingScope"
+    )
+
+
+class Door(Protocol):
+    """Belongs to one event loop; also the gateway's `Authenticator`."""
+
+    async def authenticate(self, token: str | None, *, peer_is_loopback: bool) -> Caller:
+        """The caller behind a bearer token. Raises `UnauthenticatedError`, or `UnavailableError` where the answer
+        cannot be had now."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what it holds open."""
+        ...
 
 
 EVERYBODY = Caller(name="local", namespace="default", queues=((ANY, ANY),), scopes=frozenset(Scope), namespaces=(ANY,))
@@ -60,6 +94,9 @@ class OpenDoor:
         if not peer_is_loopback:
             raise UnauthenticatedError("this server is open to its own machine only")
         return EVERYBODY
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
 
 class TokenDoor:
@@ -93,6 +130,9 @@ class TokenDoor:
             raise UnauthenticatedError("the token has expired", hint="taskjob token create", reason="Expired")
         return found[1]
 
+    async def close(self) -> None:
+        """Nothing is held open."""
+
     def _refresh(self) -> None:
         if self._monotonic() - self._checked_at >= RECHECK_SECONDS:
             self._checked_at = self._monotonic()
@@ -115,7 +155,7 @@ class TokenDoor:
         self._records, self._seen, self._broken = records, seen, None
 
 
-async def authenticate(door: OpenDoor | TokenDoor, scope: RequestScope) -> Caller:
+async def authenticate(door: Door, scope: RequestScope) -> Caller:
     """Who sent this request. Raises as the door does."""
     authorization = header(scope, b"authorization")
     client = scope.get("client")

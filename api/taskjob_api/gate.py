@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import cast
 
 from taskjob.errors import ForbiddenError, OutcomeUnknownError, TaskJobError, UnavailableError
-from taskjob_api.auth import OpenDoor, TokenDoor, authenticate
+from taskjob_api.auth import Door, OpenDoor, authenticate
 from taskjob_api.http import AsgiApp, ClientGoneError, Message, Receive, Scope, Send, header, send_problem
 from taskjob_api.settings import MAX_WAIT_SECONDS, ApiSettings, is_loopback
 from taskjob_api.submit_route import SubmitRoutes
@@ -36,7 +36,7 @@ class Gate:
         rest: AsgiApp,
         submit: SubmitRoutes,
         worker: AsgiApp | None,
-        door: OpenDoor | TokenDoor,
+        door: Door,
         settings: ApiSettings,
     ) -> None:
         self._rest = rest

@@ -88,6 +88,7 @@ async def running(settings: ApiSettings) -> AsyncIterator[RunningApi]:
         engine = build_engine(settings)
         lifetime = Lifetime()
         door = build_door(settings, engine)
+        parts.push_async_callback(door.close)
         service = WorkerGateway(engine, door, JobDocuments())
         polls = HttpGateway(service)
         app = create_app(settings, engine, door=door, lifetime=lifetime, worker=polls)

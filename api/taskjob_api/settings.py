@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -19,6 +20,11 @@ from taskjob.errors import InvalidError
 PREFIX = "TASKJOB_"
 MAX_WAIT_SECONDS = 60
 """Longest `?wait=` of a long poll."""
+
+WORKER_AUDIENCE = "taskjob-worker"
+OPERATOR_AUDIENCE = "taskjob-operator"
+RESERVED_AUDIENCES = (WORKER_AUDIENCE, OPERATOR_AUDIENCE)
+"""Those of processes: a token for one of them is no person's."""
 
 _OF_OTHERS = frozenset(
     {
@@ -41,7 +47,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder of results and logs."""
 
     host: str = "127.0.0.1"
-    """Address of REST; `0.0.0.0` for all, which needs `auth` to be `token`."""
+    """Address of REST; `0.0.0.0` for all, which `auth` `open` does not allow."""
 
     port: int = 8080
     """Port of REST; 0 takes a free one."""
@@ -61,11 +67,21 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: str | None = None
     """PEM file with the private key."""
 
-    auth: Literal["token", "open"] = "token"
-    """`open` lets everybody in and is allowed on loopback addresses only."""
+    auth: Literal["token", "open", "kubernetes"] = "token"
+    """`kubernetes` lets the API server review tokens and rights (static tokens may stand beside); `open` lets everybody
+    in and is allowed on loopback addresses only."""
 
     tokens_file: str | None = None
     """File of hashed tokens, as `taskjob token create` writes it; watched, so that a revocation acts within 5 s."""
+
+    audience: str = "taskjob"
+    """With `auth` `kubernetes`: the audience of people's tokens. Those of workers have `taskjob-worker`."""
+
+    operator_service_account: str | None = None
+    """With `auth` `kubernetes`: `namespace/name` of the one ServiceAccount that is the operator."""
+
+    kubeconfig: str | None = None
+    """With `auth` `kubernetes`, outside of a cluster: the API server to ask. In a pod its ServiceAccount is used."""
 
     allowed_hosts: tuple[str, ...] = ()
     """Further names that a Host header may have where `auth` is `open` (loopback names always may)."""
@@ -171,6 +187,10 @@ def _check(settings: ApiSettings) -> None:
         raise _bad("TASKJOB_STORE", settings.store, "sqlite:///path or memory://")
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise InvalidError("TASKJOB_TLS_CERTIFICATE and TASKJOB_TLS_KEY go together", field="TASKJOB_TLS_CERTIFICATE")
+    _check_auth(settings)
+
+
+def _check_auth(settings: ApiSettings) -> None:
     if settings.auth == "open" and not (is_loopback(settings.host) and is_loopback(settings.gateway_host)):
         raise InvalidError(
             "TASKJOB_AUTH=open is allowed on loopback addresses only",
@@ -179,3 +199,13 @@ def _check(settings: ApiSettings) -> None:
         )
     if settings.auth == "token" and settings.tokens_file is None:
         raise no_tokens_file()
+    if settings.auth == "kubernetes":
+        _check_kubernetes(settings)
+
+
+def _check_kubernetes(settings: ApiSettings) -> None:
+    if settings.audience in RESERVED_AUDIENCES or not re.fullmatch(r"[!-~]{1,200}", settings.audience):
+        raise _bad("TASKJOB_AUDIENCE", settings.audience, f"a name other than {' and '.join(RESERVED_AUDIENCES)}")
+    account = settings.operator_service_account
+    if account is not None and not re.fullmatch(r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}", account):
+        raise _bad("TASKJOB_OPERATOR_SERVICE_ACCOUNT", account, "namespace/name")

@@ -25,8 +25,8 @@ from taskjob.spec import MAX_BATCH_BYTES, MAX_BATCH_ITEMS, InvalidDocumentError
 from taskjob_api.auth import Caller
 from taskjob_api.http import MAX_BODY_BYTES, Receive, Scope, Send, header, read_body, require_json, send_json
 from taskjob_api.job_documents import check_key, decode_json, read_submission
+from taskjob_api.rights import Right
 from taskjob_api.settings import ApiSettings
-from taskjob_api.tokens import Scope as TokenScope
 from taskjob_api.views import BatchResult, BatchVerdict, SubmittedJob
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import Submission, Submitted
@@ -91,7 +91,7 @@ class SubmitRoutes:
 
     async def _single(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_json(scope)
-        namespace = _namespace(scope)
+        namespace = await _namespace(scope)
         key = header(scope, b"idempotency-key")
         body = await read_body(scope, receive, limit=MAX_BODY_BYTES, seconds=self._seconds)
         item = read_submission(body, namespace=namespace, key=None if key is None else check_key(key.decode("latin-1")))
@@ -118,7 +118,7 @@ class SubmitRoutes:
 
     async def _batch(self, scope: Scope, receive: Receive, send: Send) -> None:
         require_json(scope)
-        namespace = _namespace(scope)
+        namespace = await _namespace(scope)
         if header(scope, b"idempotency-key") is not None:
             raise InvalidError(
                 "a batch has no key of its own", field="Idempotency-Key", hint="give each item its idempotencyKey"
@@ -145,11 +145,11 @@ class SubmitRoutes:
             self._in_flight -= 1
 
 
-def _namespace(scope: Scope) -> str:
+async def _namespace(scope: Scope) -> str:
     caller: Caller = scope["state"]["caller"]
     found = _PATH.match(scope["path"])
     namespace = (found[1] if found is not None else None) or caller.namespace
-    caller.require(TokenScope.SUBMIT, namespace)
+    await caller.require(Right.SUBMIT, namespace)
     return namespace
 
 

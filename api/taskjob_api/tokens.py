@@ -22,13 +22,15 @@ from taskjob.model import Micros, format_time, parse_time
 
 
 class Scope(StrEnum):
-    """What a token allows. None includes another, except that `admin` includes all but `worker`."""
+    """What a token allows. None includes another, except that `admin` includes all but `worker` and `operator`.
+    `operator` speaks the operator protocol, which acts in every namespace, and nothing else."""
 
     READ = "read"
     SUBMIT = "submit"
     CONTROL = "control"
     ADMIN = "admin"
     WORKER = "worker"
+    OPERATOR = "operator"
 
 
 class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

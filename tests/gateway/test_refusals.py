@@ -153,8 +153,8 @@ class TestAuthorization:
         house.authenticator.refuse = True
         assert (await greeting(house, carrier)).code == "Unauthenticated"
 
-    async def test_a_token_revoked_meanwhile_ends_the_conversation(self, house, hire, carrier, monkeypatch):
-        monkeypatch.setattr("taskjob_api.gateway.tcp.REVIEW_SECONDS", 0.1)
+    async def test_a_token_revoked_meanwhile_ends_the_conversation(self, house, hire, carrier):
+        house.authenticator.principal = msgspec.structs.replace(house.authenticator.principal, review_seconds=0.1)
         worker = await hire()
         house.authenticator.refuse = True
         answer = await worker.recv() if carrier == "tcp" else await worker.call(worker.exchange())

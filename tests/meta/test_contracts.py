@@ -22,6 +22,8 @@ TURNED = {
     "operator": ("operator/taskjob_operator/__init__.py", "import taskjob_engine"),
     "operator-apart": ("worker/taskjob_worker/turned_to_operator.py", "import taskjob_operator"),
     "operator-libraries": ("operator/taskjob_operator/turned.py", "import httpx2"),
+    "api-kubernetes": ("api/taskjob_api/identity/turned.py", "import taskjob_api.kubernetes.api_server"),
+    "api-libraries": ("api/taskjob_api/kubernetes/turned.py", "import kubernetes"),
     "worker-libraries": ("worker/taskjob_worker/turned.py", "import pydantic"),
     "vocabulary-libraries": ("client/taskjob/wire/codec.py", "import httpx2"),
     "engine-libraries": ("engine/taskjob_engine/store/protocol.py", "import fastapi"),

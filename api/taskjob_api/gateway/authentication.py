@@ -25,8 +25,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str = "default"
     queues: tuple[tuple[str, str], ...] = ()
     scopes: frozenset[str] = frozenset()
+    review_seconds: float = 5.0
+    """How often the token of a standing connection is checked again."""
 
-    def may_serve(self, namespace: str, queue: str) -> bool:
+    async def may_serve(self, namespace: str, queue: str) -> bool:
+        """Raises `UnavailableError` where it cannot be found out now."""
         return any(allowed in {ANY, namespace} and name in {ANY, queue} for allowed, name in self.queues)
 
 

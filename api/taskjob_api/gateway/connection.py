@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
+import random
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, cast
 
+from taskjob.errors import UnauthenticatedError
 from taskjob.wire.codec import BadFrameError, decode_from_worker, encode_line
 from taskjob.wire.gateway_session import (
     AnyIntent,
@@ -36,6 +39,11 @@ if TYPE_CHECKING:
 MAX_UNDER_WAY = 64
 """Reads whose messages are still being carried out; beyond it the connection is not read."""
 
+AGAIN_SECONDS = 5.0
+"""After a review that got no answer."""
+UNVOUCHED_SECONDS = 3600.0
+"""So long a standing connection is believed while nobody can be asked about it: by then its token is over."""
+
 
 class Connection(asyncio.Protocol):
     """Also the `Outlet` of its session."""
@@ -59,7 +67,8 @@ class Connection(asyncio.Protocol):
         self._under_way: set[asyncio.Task[None]] = set()
         self._last: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.opened_at = self.heard_at = self.reviewed_at = self._loop.time()
+        self.opened_at = self.heard_at = self.vouched_at = self._loop.time()
+        self.review_at = math.inf
         self.stalled_at: float | None = None
 
     # ---- transport
@@ -296,22 +305,40 @@ class Connection(asyncio.Protocol):
         """It has not proved yet who it is."""
         return self._principal is None
 
-    async def review(self) -> None:
-        """The token may have been revoked since the connection began."""
-        self.reviewed_at = self._loop.time()
+    def review(self) -> None:
+        """The token may have been revoked since the connection began, or a right been taken away."""
+        self.review_at = math.inf
+        self._launch(self._review())
+
+    async def _review(self) -> None:
         try:
-            await self._authenticate()
-        except Exception as error:  # noqa: BLE001 - fail closed, except where authentication is out of order
+            await self._service.review(self._live, self._token, peer_is_loopback=_is_loopback(self._transport))
+        except Exception as error:  # noqa: BLE001 - fail closed; an outage of whoever is asked has its patience
             failure = failure_of(error)
-            if failure.code != "Unavailable":
+            if isinstance(error, UnauthenticatedError) and error.reason == "Expired":
+                self.goaway("TokenExpired", 0.0)  # a mounted token is rotated: the worker comes back with its next one
+            elif failure.code != "Unavailable":
                 self._refuse(failure)
+            elif self._loop.time() - self.vouched_at > UNVOUCHED_SECONDS:
+                self.goaway("Unavailable", 5.0)
+            else:
+                self.review_at = self._loop.time() + AGAIN_SECONDS
+            return
+        self._vouched()
 
     async def _authenticate(self) -> Principal:
         return await self._service.authenticate(self._token, peer_is_loopback=_is_loopback(self._transport))
 
     def _known(self) -> None:
         self._framer.limit = self._settings.max_frame_bytes
+        self._vouched()
         self._server.known(self)
+
+    def _vouched(self) -> None:
+        assert self._principal is not None
+        self.vouched_at = self._loop.time()
+        spread = random.uniform(0.9, 1.0)  # noqa: S311 - jitter: those that came together are not asked about together
+        self.review_at = self.vouched_at + spread * self._principal.review_seconds
 
     def _launch(self, work: Coroutine[None, None, None], *, in_order: bool = False) -> None:
         task = self._loop.create_task(work)

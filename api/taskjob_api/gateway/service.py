@@ -82,6 +82,13 @@ class WorkerGateway:
             raise ForbiddenError("the token lacks the scope worker", hint="taskjob token create --scope worker")
         return principal
 
+    async def review(self, live: LiveSession | None, token: str | None, *, peer_is_loopback: bool) -> None:
+        """Whether a standing connection may go on. Raises as `authenticate` does, and `ForbiddenError` for a queue that
+        the token may not serve any more."""
+        principal = await self.authenticate(token, peer_is_loopback=peer_is_loopback)
+        if live is not None:
+            await _authorize(principal, live.namespace, live.queues)
+
     # ---- coming
 
     async def enter(
@@ -91,7 +98,7 @@ class WorkerGateway:
         TooManySessions."""
         register = intent.register
         namespace = register.namespace or principal.namespace
-        _authorize(principal, namespace, register.queues)
+        await _authorize(principal, namespace, register.queues)
         self._forget_silent(self.clock())
         if self.sessions.of(principal.name) >= MAX_SESSIONS:
             raise RefusedError("TooManySessions", f"the token has {MAX_SESSIONS} sessions here; end some, or wait")
@@ -132,7 +139,7 @@ class WorkerGateway:
         known = self.sessions.get(resume.session) or await self._look_up(resume.session, principal)
         if known is None:
             raise RefusedError("SessionGone", "no such session, or it is over; register anew")
-        _authorize(principal, known.namespace, known.queues)
+        await _authorize(principal, known.namespace, known.queues)
         if resume.witness is not None:
             await heed(self._engine, resume.witness)
         renewed = await self._engine.renew(
@@ -210,7 +217,7 @@ class WorkerGateway:
 
     async def find(self, session: str, epoch: int, principal: Principal) -> LiveSession:
         """The session of an HTTP call. Raises `RefusedError` SessionGone where it is unknown, another's, or over;
-        whether the epoch still counts, the store says."""
+        `ForbiddenError` for a queue it may not serve any more; whether the epoch still counts, the store says."""
         live = self.sessions.get(session)
         if live is None or live.ref.epoch < epoch:
             # After a restart, or resumed on another replica meanwhile.
@@ -219,11 +226,11 @@ class WorkerGateway:
             raise RefusedError("SessionGone", "no such session, or it is over; register anew")
         if live.rules.carrier is not Carrier.HTTP:
             raise RefusedError("OutOfOrder", "this session speaks over TCP; resume it to change the carrier")
-        return live if self.sessions.is_current(live) else await self._admit_confirmed(live, principal)
+        await _authorize(principal, live.namespace, live.queues)
+        return live if self.sessions.is_current(live) else await self._admit_confirmed(live)
 
-    async def _admit_confirmed(self, live: LiveSession, principal: Principal) -> LiveSession:
+    async def _admit_confirmed(self, live: LiveSession) -> LiveSession:
         """Nobody becomes a session of this process before the store has said that it is the caller's."""
-        _authorize(principal, live.namespace, live.queues)
         renewed = await self._engine.renew(Renewal(ref=live.ref, ttl_seconds=self.exchanges.ttl_seconds))
         if not renewed.renewed:
             raise RefusedError("SessionGone", f"the session is over: {renewed.reason}; register anew")
@@ -335,9 +342,9 @@ def failure_of(error: Exception) -> Failure:
     return Failure(code="Unavailable", detail=detail)
 
 
-def _authorize(principal: Principal, namespace: str, queues: tuple[str, ...]) -> None:
+async def _authorize(principal: Principal, namespace: str, queues: tuple[str, ...]) -> None:
     for queue in queues:
-        if not principal.may_serve(namespace, queue):
+        if not await principal.may_serve(namespace, queue):
             raise ForbiddenError(f"the token may not serve queue {queue!r} of namespace {namespace!r}")
 
 

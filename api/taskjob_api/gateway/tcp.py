@@ -11,8 +11,6 @@ from taskjob_api.gateway.service import WorkerGateway
 from taskjob_api.gateway.settings import GatewaySettings
 
 PATROL_SECONDS = 0.5
-REVIEW_SECONDS = 5.0
-"""How often the token of a standing connection is checked again."""
 
 
 class TcpGateway:
@@ -92,9 +90,9 @@ class TcpGateway:
             await asyncio.sleep(PATROL_SECONDS)
             now = loop.time()
             for connection in list(self._connections):
-                await self._look_at(connection, now)
+                self._look_at(connection, now)
 
-    async def _look_at(self, connection: Connection, now: float) -> None:
+    def _look_at(self, connection: Connection, now: float) -> None:
         settings = self.settings
         if connection.stranger and now - connection.opened_at > settings.hello_seconds:
             connection.abort()
@@ -103,5 +101,5 @@ class TcpGateway:
             connection.abort()
         elif now - connection.heard_at > settings.idle_seconds:
             connection.goaway("Idle", 0.0)
-        elif not connection.stranger and now - connection.reviewed_at > REVIEW_SECONDS:
-            await connection.review()
+        elif now > connection.review_at:
+            connection.review()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
@@ -13,13 +13,13 @@ from taskjob.errors import InvalidError, NotFoundError
 from taskjob.model import is_identifier
 from taskjob.spec import read_model
 from taskjob.spec.strict import StrictModel
-from taskjob_api.auth import Caller, OpenDoor, TokenDoor
+from taskjob_api.auth import Caller, Door
 from taskjob_api.http import MAX_BODY_BYTES, read_body, require_json
 from taskjob_api.job_documents import decode_json
 from taskjob_api.lifetime import Lifetime
+from taskjob_api.rights import Right
 from taskjob_api.settings import ApiSettings
 from taskjob_api.streams import Streams
-from taskjob_api.tokens import Scope
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import JobRef
 
@@ -34,7 +34,7 @@ class ApiState(msgspec.Struct, frozen=True):
     engine: Engine
     lifetime: Lifetime
     settings: ApiSettings
-    door: OpenDoor | TokenDoor
+    door: Door
     streams: Streams
 
 
@@ -50,11 +50,11 @@ def caller_of(request: Request) -> Caller:
     return cast("Caller", request.scope["state"]["caller"])
 
 
-def _namespace_for(scope: Scope) -> Callable[[Request], str]:
-    def namespace(request: Request) -> str:
+def _namespace_for(right: Right) -> Callable[[Request], Awaitable[str]]:
+    async def namespace(request: Request) -> str:
         caller = caller_of(request)
         chosen = request.path_params.get("namespace", caller.namespace)
-        caller.require(scope, chosen)
+        await caller.require(right, chosen)
         _refuse_repeated_parameters(request)
         return cast("str", chosen)
 
@@ -76,9 +76,14 @@ def _job_id(
 
 
 TheEngine = Annotated[Engine, Depends(_engine)]
-ReadNamespace = Annotated[str, Depends(_namespace_for(Scope.READ))]
-ControlNamespace = Annotated[str, Depends(_namespace_for(Scope.CONTROL))]
-AdminNamespace = Annotated[str, Depends(_namespace_for(Scope.ADMIN))]
+MayGetJob = Annotated[str, Depends(_namespace_for(Right.GET_JOB))]
+MayListJobs = Annotated[str, Depends(_namespace_for(Right.LIST_JOBS))]
+MayChangeJob = Annotated[str, Depends(_namespace_for(Right.CHANGE_JOB))]
+MayChangeManyJobs = Annotated[str, Depends(_namespace_for(Right.CHANGE_MANY_JOBS))]
+MayGetQueue = Annotated[str, Depends(_namespace_for(Right.GET_QUEUE))]
+MayListQueues = Annotated[str, Depends(_namespace_for(Right.LIST_QUEUES))]
+MayPauseQueue = Annotated[str, Depends(_namespace_for(Right.PAUSE_QUEUE))]
+MayPutQueue = Annotated[str, Depends(_namespace_for(Right.PUT_QUEUE))]
 JobId = Annotated[str, Depends(_job_id)]
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from taskjob.spec import read_model
 from taskjob.spec.strict import StrictModel
-from taskjob_api.routers.access import ControlNamespace, NoParameters, TheEngine, answer, json_of
+from taskjob_api.routers.access import MayChangeManyJobs, NoParameters, TheEngine, answer, json_of
 from taskjob_api.routers.describe import answers, takes
 from taskjob_api.routers.filters import JobSelector, job_filter
 from taskjob_api.views import ActionResult
@@ -39,7 +39,7 @@ class ContinueDocument(StrictModel):
 
 @router.post("/jobs/actions", responses=answers(ActionResult), openapi_extra=takes(ActionDocument, ContinueDocument))
 async def act_on_jobs(
-    request: Request, engine: TheEngine, namespace: ControlNamespace, _: Annotated[NoParameters, Query()]
+    request: Request, engine: TheEngine, namespace: MayChangeManyJobs, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """Cancel live jobs, or rerun or purge finished ones (dead letters unless the filter names phases)."""
     raw = await json_of(request)

@@ -13,10 +13,11 @@ from taskjob.model import Job, Phase, new_job_id
 from taskjob.spec.strict import Key, Priority, Retention, StrictModel
 from taskjob_api.job_documents import check_key
 from taskjob_api.routers.access import (
-    ControlNamespace,
     JobId,
+    MayChangeJob,
+    MayGetJob,
+    MayListJobs,
     NoParameters,
-    ReadNamespace,
     TheEngine,
     answer,
     api_state,
@@ -62,7 +63,7 @@ class AmendDocument(StrictModel):
 @alias.get("/jobs", responses=answers(JobPage))
 @router.get("/jobs", responses=answers(JobPage))
 async def list_jobs(
-    request: Request, engine: TheEngine, namespace: ReadNamespace, query: Annotated[JobListQuery, Query()]
+    request: Request, engine: TheEngine, namespace: MayListJobs, query: Annotated[JobListQuery, Query()]
 ) -> Response:
     """Jobs that match, newest first. `nextCursor` and the Link header lead to the next page."""
     page = await engine.jobs(job_filter(namespace, query), limit=query.limit, cursor=query.cursor)
@@ -76,7 +77,7 @@ async def list_jobs(
 @alias.get("/jobs/{job_id}", responses=answers(JobView))
 @router.get("/jobs/{job_id}", responses=answers(JobView))
 async def get_job(
-    request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, query: Annotated[WaitQuery, Query()]
+    request: Request, engine: TheEngine, namespace: MayGetJob, job_id: JobId, query: Annotated[WaitQuery, Query()]
 ) -> Response:
     """One job; with `wait`, as soon as it is finished."""
     ref = JobRef(namespace=namespace, id=job_id)
@@ -88,7 +89,7 @@ async def get_job(
 
 
 @router.patch("/jobs/{job_id}", responses=answers(JobView), openapi_extra=takes(AmendDocument))
-async def amend_job(request: Request, engine: TheEngine, namespace: ControlNamespace, job_id: JobId) -> Response:
+async def amend_job(request: Request, engine: TheEngine, namespace: MayChangeJob, job_id: JobId) -> Response:
     """Change priority, suspend or retention; everything else of a job is immutable."""
     change = await body_of(request, AmendDocument)
     ref = JobRef(namespace=namespace, id=job_id)
@@ -105,7 +106,7 @@ async def amend_job(request: Request, engine: TheEngine, namespace: ControlNames
 
 @router.post("/jobs/{job_id}/cancel", responses=answers(JobView))
 async def cancel_job(
-    request: Request, engine: TheEngine, namespace: ControlNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    request: Request, engine: TheEngine, namespace: MayChangeJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """Cancel a job: at once where it waits; one that runs is told, and cancelled when its attempt ends."""
     await refuse_body(request)
@@ -116,7 +117,7 @@ async def cancel_job(
 
 @router.post("/jobs/{job_id}/rerun", responses=answers(JobView), openapi_extra=takes(RerunDocument, required=False))
 async def rerun_job(
-    request: Request, engine: TheEngine, namespace: ControlNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    request: Request, engine: TheEngine, namespace: MayChangeJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """Run a finished job again, as its next run: counters begin anew, history is kept."""
     document = await body_of(request, RerunDocument, optional=True)
@@ -129,7 +130,7 @@ async def rerun_job(
 
 @router.get("/jobs/{job_id}/attempts", responses=answers(AttemptList))
 async def list_attempts(
-    engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    engine: TheEngine, namespace: MayGetJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """Every delivery of every run, oldest first."""
     ref = JobRef(namespace=namespace, id=job_id)
@@ -141,7 +142,7 @@ async def list_attempts(
 
 @router.get("/jobs/{job_id}/result", responses={200: {"description": "Any JSON", "content": {"application/json": {}}}})
 async def get_result(
-    engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    engine: TheEngine, namespace: MayGetJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """What the task returned; 409 while the job has not completed."""
     ref = JobRef(namespace=namespace, id=job_id)
@@ -155,7 +156,7 @@ async def get_result(
 
 @router.get("/jobs/{job_id}/explain", responses=answers(ExplainView))
 async def explain_job(
-    engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    engine: TheEngine, namespace: MayGetJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """Why the job is where it is, its position, a rough estimate, and what to do."""
     ref = JobRef(namespace=namespace, id=job_id)

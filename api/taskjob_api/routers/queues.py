@@ -14,10 +14,11 @@ from taskjob.spec.strict import StrictModel, Time
 from taskjob.spec.taskqueue import JobDefaultsSpec, LimitsSpec
 from taskjob_api.job_documents import retry_choice
 from taskjob_api.routers.access import (
-    AdminNamespace,
-    ControlNamespace,
+    MayGetQueue,
+    MayListQueues,
+    MayPauseQueue,
+    MayPutQueue,
     NoParameters,
-    ReadNamespace,
     TheEngine,
     answer,
     body_of,
@@ -44,20 +45,20 @@ class PauseDocument(StrictModel):
 
 
 @router.get("/queues", responses=answers(QueueList))
-async def list_queues(engine: TheEngine, namespace: ReadNamespace, _: Nothing) -> Response:
+async def list_queues(engine: TheEngine, namespace: MayListQueues, _: Nothing) -> Response:
     """The namespace's queues, each with its limits, its defaults and what pauses it."""
     return answer(QueueList(items=[queue_view(queue) for queue in await engine.queues(namespace)]))
 
 
 @router.get("/queues/{queue}", responses=answers(QueueView))
-async def get_queue(engine: TheEngine, namespace: ReadNamespace, queue: QueueNameInPath, _: Nothing) -> Response:
+async def get_queue(engine: TheEngine, namespace: MayGetQueue, queue: QueueNameInPath, _: Nothing) -> Response:
     """One queue: its limits, its defaults and what pauses it."""
     return answer(queue_view(await _found(engine, namespace, queue)))
 
 
 @router.put("/queues/{queue}", responses=answers(QueueView), openapi_extra=takes(QueueDocument))
 async def put_queue(
-    request: Request, engine: TheEngine, namespace: AdminNamespace, queue: QueueNameInPath, _: Nothing
+    request: Request, engine: TheEngine, namespace: MayPutQueue, queue: QueueNameInPath, _: Nothing
 ) -> Response:
     """Create a queue or replace its document: what is left out goes back to its default. A person's pause stays."""
     raw = await json_of(request)
@@ -75,7 +76,7 @@ async def put_queue(
 
 @router.post("/queues/{queue}/pause", responses=answers(QueueView), openapi_extra=takes(PauseDocument, required=False))
 async def pause_queue(
-    request: Request, engine: TheEngine, namespace: ControlNamespace, queue: QueueNameInPath, _: Nothing
+    request: Request, engine: TheEngine, namespace: MayPauseQueue, queue: QueueNameInPath, _: Nothing
 ) -> Response:
     """Start no more jobs of the queue until it is resumed; what runs goes on, submits are accepted."""
     document = await body_of(request, PauseDocument, optional=True)
@@ -96,7 +97,7 @@ async def pause_queue(
 
 @router.post("/queues/{queue}/resume", responses=answers(QueueView))
 async def resume_queue(
-    request: Request, engine: TheEngine, namespace: ControlNamespace, queue: QueueNameInPath, _: Nothing
+    request: Request, engine: TheEngine, namespace: MayPauseQueue, queue: QueueNameInPath, _: Nothing
 ) -> Response:
     """End a person's pause. A pause declared in the queue's document stays."""
     await refuse_body(request)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from taskjob_api.routers.access import NoParameters, ReadNamespace, TheEngine, answer
+from taskjob_api.routers.access import MayListJobs, NoParameters, TheEngine, answer
 from taskjob_api.routers.describe import answers
 from taskjob_api.views import StatsView, stats_view
 
@@ -14,6 +14,6 @@ router = APIRouter(tags=["stats"])
 
 
 @router.get("/stats", responses=answers(StatsView))
-async def get_stats(engine: TheEngine, namespace: ReadNamespace, _: Annotated[NoParameters, Query()]) -> Response:
+async def get_stats(engine: TheEngine, namespace: MayListJobs, _: Annotated[NoParameters, Query()]) -> Response:
     """Jobs of each queue by state; the cost does not grow with the backlog."""
     return answer(stats_view(await engine.stats(namespace)))

@@ -19,10 +19,11 @@ from taskjob.model import Job
 from taskjob.spec.strict import StrictModel
 from taskjob_api.auth import authenticate
 from taskjob_api.lifetime import Lifetime
+from taskjob_api.rights import Right
 from taskjob_api.routers.access import (
     JobId,
+    MayGetJob,
     NoParameters,
-    ReadNamespace,
     TheEngine,
     answer,
     api_state,
@@ -31,7 +32,6 @@ from taskjob_api.routers.access import (
 )
 from taskjob_api.routers.describe import reference
 from taskjob_api.streams import EVENT_STREAM, EventStream
-from taskjob_api.tokens import Scope
 from taskjob_api.views import JobView, LogView, job_view, log_view
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import JobRef
@@ -77,7 +77,7 @@ class LogQuery(StrictModel):
     },
 )
 async def stream_job(
-    request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    request: Request, engine: TheEngine, namespace: MayGetJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """The job now and after each change, until it is finished. Changes that follow fast may come as one."""
     ref = JobRef(namespace=namespace, id=job_id)
@@ -104,7 +104,7 @@ async def stream_job(
     },
 )
 async def read_log(
-    request: Request, engine: TheEngine, namespace: ReadNamespace, job_id: JobId, query: Annotated[LogQuery, Query()]
+    request: Request, engine: TheEngine, namespace: MayGetJob, job_id: JobId, query: Annotated[LogQuery, Query()]
 ) -> Response:
     """What one delivery wrote, the last unless named."""
     ref = JobRef(namespace=namespace, id=job_id)
@@ -125,7 +125,7 @@ def _stream(request: Request, namespace: str, events: AsyncGenerator[bytes, None
 
     async def may_go_on() -> None:
         caller = await authenticate(state.door, request.scope)
-        caller.require(Scope.READ, namespace)
+        await caller.require(Right.GET_JOB, namespace)
 
     return EventStream(events, may_go_on=may_go_on, streams=state.streams, caller=caller_of(request).name)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from taskjob_api.routers.access import NoParameters, ReadNamespace, TheEngine, answer
+from taskjob_api.routers.access import MayListQueues, NoParameters, TheEngine, answer
 from taskjob_api.routers.describe import answers
 from taskjob_api.views import WorkerList, worker_view
 
@@ -14,6 +14,6 @@ router = APIRouter(tags=["workers"])
 
 
 @router.get("/workers", responses=answers(WorkerList))
-async def list_workers(engine: TheEngine, namespace: ReadNamespace, _: Annotated[NoParameters, Query()]) -> Response:
+async def list_workers(engine: TheEngine, namespace: MayListQueues, _: Annotated[NoParameters, Query()]) -> Response:
     """Workers: the live sessions, and those that ended within the last minute."""
     return answer(WorkerList(items=[worker_view(worker) for worker in await engine.workers(namespace)]))

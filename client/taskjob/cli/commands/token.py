@@ -10,7 +10,7 @@ import click
 from taskjob.cli.components import component
 from taskjob.cli.durations import DURATION
 
-_SCOPES = ("read", "submit", "control", "admin", "worker")
+_SCOPES = ("read", "submit", "control", "admin", "worker", "operator")
 
 _file = click.option(
     "--file",
