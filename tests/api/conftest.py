@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from taskjob_api.app import create_app
-from taskjob_api.auth import OpenDoor, TokenDoor
+from taskjob_api.auth import Door, OpenDoor, TokenDoor
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.settings import ApiSettings
 from taskjob_engine.artifacts.file import FileArtifactStore
@@ -49,10 +49,17 @@ StartApi = Callable[..., Awaitable[Api]]
 
 @pytest.fixture
 async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
-    """Starts apis; settings by keyword, `tokens` for a door with tokens."""
+    """Starts apis; settings by keyword, `tokens` for a door with tokens, `door` for one of the test's own."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(*, tokens: Path | None = None, store: Any = None, headers: Any = None, **settings: Any) -> Api:
+        async def start(
+            *,
+            tokens: Path | None = None,
+            door: Door | None = None,
+            store: Any = None,
+            headers: Any = None,
+            **settings: Any,
+        ) -> Api:
             chosen = ApiSettings(**{"auth": "open", "store": "memory://"} | settings)
             store = store or MemoryStore()
             engine = Engine(store, FileArtifactStore(tmp_path / "artifacts"), EngineSettings())
@@ -60,7 +67,7 @@ async def start_api(tmp_path: Path) -> AsyncIterator[StartApi]:
             stack.push_async_callback(engine.stop)
             lifetime = Lifetime()
             lifetime.begin_serving()
-            door = OpenDoor() if tokens is None else TokenDoor(tokens, now=engine.now)
+            door = door or (OpenDoor() if tokens is None else TokenDoor(tokens, now=engine.now))
             app = create_app(chosen, engine, door=door, lifetime=lifetime)
             transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
             client = httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers)

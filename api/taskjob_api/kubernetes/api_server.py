@@ -121,7 +121,7 @@ class ApiServer:
         except OSError as error:
             raise self._no_answer(f"its credentials cannot be used: {error}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise self._no_answer(f"what it answered is no {kind.__name__.strip('_')}") from None
+            raise self._no_answer("what it answered is no review") from None
         if self._trouble is not None:
             log.info("the API server answers reviews again")
             self._trouble = None
