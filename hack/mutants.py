@@ -36,7 +36,7 @@ SQL = re.compile(
 )
 _STORE = "tests/conformance"
 _LEASES = [f"{_STORE}/test_{name}.py" for name in ("settle", "sessions", "lease", "witness", "changes")]
-_FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("opening", "writer")]
+_FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("opening", "writer", "leases")]
 _GATEWAY = [
     f"tests/gateway/test_{name}.py"
     for name in ("resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")

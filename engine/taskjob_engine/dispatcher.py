@@ -147,7 +147,7 @@ class Dispatcher:
         """Hints of the store's `watch`: a queue has ready work for a task."""
         if not self._waiting:
             return
-        for stream in {(w.namespace, w.queue, w.task) for w in wakeups if w.job is None and w.task is not None}:
+        for stream in {(w.namespace, w.queue, w.task) for w in wakeups if w.is_ready_work and w.task is not None}:
             self._hint(stream, 1)
 
     def _spread(self, stream: Stream, count: int) -> None:

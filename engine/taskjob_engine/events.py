@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Protocol, Self
+
+import msgspec
 
 from taskjob_engine.store import WakeUp
 
@@ -45,15 +47,33 @@ class EventHub:
         if not listeners:
             return
         for wakeup in wakeups:
-            if wakeup.job is None:
-                continue
-            namespace = wakeup.namespace
-            for topic in ((namespace, wakeup.job), (namespace, EVERY_JOB)):
-                for listener in listeners.get(topic, ()):
-                    listener.offer(wakeup)
-            if wakeup.cancelling:
-                for listener in listeners.get((namespace, CANCELLING), ()):
-                    listener.offer(wakeup)
+            if wakeup.jobs:
+                self._publish_each(wakeup)
+            elif wakeup.job is not None:
+                self._publish(wakeup, wakeup.job)
+
+    def _publish(self, wakeup: WakeUp, job: str) -> None:
+        listeners = self._listeners
+        namespace = wakeup.namespace
+        for topic in ((namespace, job), (namespace, EVERY_JOB)):
+            for listener in listeners.get(topic, ()):
+                listener.offer(wakeup)
+        if wakeup.cancelling:
+            for listener in listeners.get((namespace, CANCELLING), ()):
+                listener.offer(wakeup)
+
+    def _publish_each(self, wakeup: WakeUp) -> None:
+        """A hint of many jobs, taken apart for those that somebody listens to."""
+        listeners = self._listeners
+        namespace = wakeup.namespace
+        if (namespace, EVERY_JOB) not in listeners and not wakeup.cancelling:
+            if len(listeners) == ((namespace, CANCELLING) in listeners):
+                return
+            heard: Iterable[str] = (job for job in wakeup.jobs if (namespace, job) in listeners)
+        else:
+            heard = wakeup.jobs
+        for job in heard:
+            self._publish(msgspec.structs.replace(wakeup, job=job, jobs=()), job)
 
     def wait_for(self, namespace: str, job: str) -> JobWaiter:
         return JobWaiter(self, (namespace, job))

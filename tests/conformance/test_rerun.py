@@ -3,7 +3,7 @@
 import pytest
 
 from taskjob.model import AttemptOutcome, Phase, RetryChoice
-from taskjob_engine.store import JobRef, Rerun
+from taskjob_engine.store import Amendment, JobRef, Rerun
 
 
 async def dead_letter(world, **fields):
@@ -27,6 +27,30 @@ async def test_a_dead_letter_runs_again_with_fresh_counters_and_its_history(worl
         (0, 1, AttemptOutcome.FAILED),
         (1, 1, AttemptOutcome.COMPLETED),
     ]
+
+
+async def test_a_completed_attempt_stays_in_the_history_whatever_happens_to_its_job_later(world):
+    job = await world.submit()
+    worker = await world.worker()
+    first = await worker.lease_one()
+    world.clock.advance(3)
+    await worker.complete(first, duration_seconds=2.0)
+    before = await world.attempts(job)
+    await world.store.amend([Amendment(ref=JobRef(namespace="default", id=job), ttl_seconds_after_finished=99)])
+    assert await world.attempts(job) == before
+    assert (await worker.complete(first)).verdict == "replayed"
+    await world.rerun(job)
+    assert await world.attempts(job) == before
+    second = await worker.lease_one()
+    assert (await worker.complete(first)).verdict == "replayed"
+    assert (await worker.complete(second)).verdict == "accepted"
+    assert (await world.attempts(job))[:1] == before
+    assert [(a.run, a.number, a.outcome) for a in await world.attempts(job)] == [
+        (0, 1, AttemptOutcome.COMPLETED),
+        (1, 1, AttemptOutcome.COMPLETED),
+    ]
+    await world.rerun(job, "r2")
+    assert len(await world.attempts(job)) == 2
 
 
 async def test_g2_the_revision_grows_over_runs(world):

@@ -32,6 +32,19 @@ def ended_attempt(job: JobState, ending: Ending, *, now: Micros) -> Attempt:
     )
 
 
+def completed_attempt(job: JobState, *, leased_at: Micros) -> Attempt:
+    """The last delivery of a COMPLETED job, from its own record."""
+    return Attempt(
+        run=job.run,
+        number=job.deliveries,
+        worker=job.worker or "",
+        leased_at=leased_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        outcome=AttemptOutcome.COMPLETED,
+    )
+
+
 def lapse_outcome(job: JobState) -> AttemptOutcome:
     """A lease that lapsed: LOST if its attempt had started, else nothing ran and nothing is charged."""
     return AttemptOutcome.RELEASED if job.started_at is None else AttemptOutcome.LOST

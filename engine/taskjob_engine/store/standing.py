@@ -33,12 +33,18 @@ class Standing(Value, frozen=True, kw_only=True):
 
 
 class WakeUp(Value, frozen=True, kw_only=True):
-    """A hint after a commit. It may be lost; it never lies about the past. `job` is set for a job's change,
-    else (namespace, queue) has ready work for `task`. `cancelling`: its cancel was requested and it is leased."""
+    """A hint after a commit. It may be lost; it never lies about the past. `job` is set for a job's change (or
+    `jobs`, where several of one queue and task came into the same phase at once), else (namespace, queue) has ready
+    work for `task`. `cancelling`: its cancel was requested and it is leased."""
 
     namespace: str
     queue: str
     task: str | None = None
     job: str | None = None
+    jobs: tuple[str, ...] = ()
     phase: Phase | None = None
     cancelling: bool = False
+
+    @property
+    def is_ready_work(self) -> bool:
+        return self.job is None and not self.jobs

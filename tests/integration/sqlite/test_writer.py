@@ -102,7 +102,7 @@ async def test_waiting_hints_name_the_work_and_the_job(store, crew):
     [first] = await crew.submit(1)
     stop()
     await crew.submit(1)
-    assert {(hint.task, hint.job) for hint in told} == {("work", None), ("work", first)}
+    assert {(hint.task, hint.job, hint.jobs) for hint in told} == {("work", None, ()), ("work", None, (first,))}
 
 
 async def test_a_lease_at_a_long_queue_does_not_read_the_queue(store):

@@ -1,4 +1,4 @@
-"""What the writer keeps in memory between commits: the standing, the catalog, the gauges; and the size of the WAL.
+"""What the writer keeps in memory between commits: standing, catalog, gauges, leases; and the size of the WAL.
 
 All of it follows the database: it is read at opening, moves on after a commit and is read again after a rollback.
 """
@@ -16,6 +16,7 @@ from taskjob.model import Micros
 from taskjob_engine.store import Standing
 from taskjob_engine.stores.sqlite.catalog import Catalog
 from taskjob_engine.stores.sqlite.connection import WAL_BYTES, open_reader
+from taskjob_engine.stores.sqlite.leases import Leases
 from taskjob_engine.stores.sqlite.ledger import Gauges
 from taskjob_engine.stores.sqlite.transaction import Transaction
 
@@ -44,6 +45,7 @@ class SQLiteBooks:
         self._commits = 0
         self.catalog = Catalog(connection)
         self.gauges = Gauges(connection)
+        self.leases = Leases()
         incarnation, seq = connection.execute("SELECT incarnation, seq FROM store").fetchone()
         self.standing = Standing(incarnation=incarnation, seq=seq)
 
@@ -57,6 +59,7 @@ class SQLiteBooks:
             self._connection,
             catalog=self.catalog,
             gauges=self.gauges,
+            leases=self.leases,
             incarnation=self.standing.incarnation,
             seq=self.standing.seq + 1,
             now=self._now(),
@@ -74,6 +77,7 @@ class SQLiteBooks:
             self._bound_wal()
 
     def rolled_back(self) -> None:
+        self.leases.forget_all()
         try:
             self.catalog.reload()
         except sqlite3.Error:

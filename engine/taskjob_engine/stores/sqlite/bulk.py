@@ -37,19 +37,22 @@ def update_rows(connection: sqlite3.Connection, table: str, columns: tuple[str, 
         connection.execute(_update(table, columns, len(chunk)), list(chain.from_iterable(chunk)))
 
 
-def with_rows(connection: sqlite3.Connection, sql: str, rows: Sequence[Row], shared: Row = ()) -> None:
+def with_rows(connection: sqlite3.Connection, sql: str, rows: Sequence[Row], shared: Row = ()) -> int:
     """Run a statement of our own, in which `{rows}` stands for a VALUES list and ?1… for the `shared` values.
+    Returns how many rows it changed.
 
     The statement passes over rows whose first value is NULL (a join by it finds nothing): the list is filled up
     with such rows, so that one statement carries all: each further one would wait for the interpreter's
     lock, up to 5 ms beside a busy event loop.
     """
+    changed = 0
     for at in range(0, len(rows), _FILLED[-1]):
         chunk = rows[at : at + _FILLED[-1]]
         width = len(chunk[0])
         size = next(size for size in _FILLED if size >= len(chunk))
         values = [*shared, *chain.from_iterable(chunk), *[None] * (width * (size - len(chunk)))]
-        connection.execute(_filled(sql, width, len(shared), size), values)
+        changed += connection.execute(_filled(sql, width, len(shared), size), values).rowcount
+    return changed
 
 
 def _chunks(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

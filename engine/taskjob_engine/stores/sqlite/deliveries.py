@@ -1,4 +1,8 @@
-"""The end of one delivery, whoever tells it: attempt record, next state, permit, result and rate cell together."""
+"""The end of one delivery, whoever tells it: attempt record, next state, permit, result and rate cell together.
+
+A plain completion (`settle`) writes no row of `attempt`: the job's own row goes on telling its last delivery, and
+moves into the table when the job changes once more (`UNFOLD`).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,11 @@ from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.stores.sqlite import permits
 from taskjob_engine.stores.sqlite.rows import Loaded, write_error
 from taskjob_engine.stores.sqlite.transaction import Transaction
+
+_PAST = """
+SELECT session, outcome, error FROM attempt WHERE job_pk = ?1 AND lease_id = ?2
+UNION ALL SELECT session, 'completed', NULL FROM job WHERE pk = ?1 AND state = 'completed' AND lease_id = ?2
+"""
 
 _error = msgspec.json.Decoder(ErrorInfo)
 
@@ -61,7 +70,7 @@ def keep_result(tx: Transaction, pk: int, result: bytes | None, result_ref: str 
 def past_delivery(tx: Transaction, pk: int, lease: str) -> PastDelivery | None:
     """The job's ended delivery of this lease, in any run."""
     tx.flush_rows()
-    found = tx.select("SELECT session, outcome, error FROM attempt WHERE job_pk = ? AND lease_id = ?", (pk, lease))
+    found = tx.select(_PAST, (pk, lease))
     if not found:
         return None
     session, outcome, error = found[0]

@@ -16,19 +16,19 @@ from taskjob_engine.lifecycle.state import SUSPECT_AFTER, State
 from taskjob_engine.lifecycle.transitions import UNSTARTED_SECONDS
 from taskjob_engine.policies.queue_change import is_paused
 from taskjob_engine.policies.sessions import SessionState, refusal
-from taskjob_engine.store import Granted, Leased, LeaseRequest, WakeUp
+from taskjob_engine.store import Granted, Leased, LeaseRequest
 from taskjob_engine.stores.sqlite import bodies, session_rows
 from taskjob_engine.stores.sqlite.bodies import INLINE_PAYLOAD_BYTES
 from taskjob_engine.stores.sqlite.catalog import Entry
 from taskjob_engine.stores.sqlite.ledger import POSITION, Stream
 from taskjob_engine.stores.sqlite.offers import OFFER, Offer, best, offers_in
-from taskjob_engine.stores.sqlite.rows import json_text, read_labels, read_retry
+from taskjob_engine.stores.sqlite.rows import DEFAULT_RETRY, json_text, read_labels, read_retry
 from taskjob_engine.stores.sqlite.transaction import Transaction
 
 _UNLIMITED = 2**62
 
 _AGAIN = f"""
-SELECT json_group_array(json(offer)) FROM (
+SELECT '[' || IFNULL(group_concat(offer), '') || ']' FROM (
     SELECT {OFFER} AS offer FROM job
     WHERE state = 'leased' AND session = ? AND lease_seq = ? ORDER BY rank, id
 )
@@ -84,8 +84,11 @@ def _grant(
         _GRANT,
         (json_text([offer.pk for offer, _ in offers]), lease_id, session.id, session.worker, tx.now, item.seq),
     )
-    _book(tx, [offer for offer, _ in offers])
-    checkpoints = bodies.read(tx.connection, "checkpoint", [offer.pk for offer, _ in offers if offer.deliveries])
+    granted = [offer for offer, _ in offers]
+    _book(tx, granted)
+    plain = {offer.id: (offer.pk, (offer.queue_id, offer.task_id)) for offer in granted if offer.is_plain}
+    tx.leases.granted(lease_id, session, plain, now=tx.now)
+    checkpoints = bodies.read(tx.connection, "checkpoint", _delivered_before(granted))
     return tuple(
         _granted(tx, offer, payload, checkpoints.get(offer.pk), lease_id=lease_id, leased_at=tx.now)
         for offer, payload in offers
@@ -95,7 +98,7 @@ def _grant(
 def _within_bytes(tx: Transaction, offers: list[Offer], most: int) -> list[tuple[Offer, bytes]]:
     """Offers with their payloads as long as payloads and checkpoints fit; the first always does."""
     large = bodies.sizes(tx.connection, "payload", [offer.pk for offer in offers if offer.payload is None])
-    checkpoints = bodies.sizes(tx.connection, "checkpoint", [offer.pk for offer in offers if offer.deliveries])
+    checkpoints = bodies.sizes(tx.connection, "checkpoint", _delivered_before(offers))
     if not large and not checkpoints and len(offers) * INLINE_PAYLOAD_BYTES <= most:
         return [(offer, (offer.payload or "").encode()) for offer in offers]
     fitting: list[tuple[Offer, bytes]] = []
@@ -112,22 +115,22 @@ def _within_bytes(tx: Transaction, offers: list[Offer], most: int) -> list[tuple
     return [(offer, read.get(offer.pk, payload)) for offer, payload in fitting]
 
 
+def _delivered_before(offers: Sequence[Offer]) -> list[int]:
+    """Those that may have left a checkpoint."""
+    return [offer.pk for offer in offers if offer.special is not None and offer.special.deliveries]
+
+
 def _book(tx: Transaction, offers: list[Offer]) -> None:
     """Ledger, rate cells, dirty rows and hints of fresh grants."""
-    granted: dict[Stream, int] = {}
+    granted: dict[Stream, list[str]] = {}
     for offer in offers:
-        stream = (offer.queue_id, offer.task_id)
-        granted[stream] = granted.get(stream, 0) + 1
-        if offer.owner is not None:
-            tx.mark_dirty(offer.id, offer.owner)
-        if tx.watched:
-            queue = tx.catalog.queues[offer.queue_id].queue
-            task = tx.catalog.tasks[offer.task_id]
-            tx.hints.append(
-                WakeUp(namespace=queue.namespace, queue=queue.name, task=task, job=offer.id, phase=Phase.ASSIGNED)
-            )
-    for stream, count in granted.items():
+        granted.setdefault((offer.queue_id, offer.task_id), []).append(offer.id)
+        if offer.special is not None and offer.special.owner is not None:
+            tx.mark_dirty(offer.id, offer.special.owner)
+    for stream, ids in granted.items():
+        count = len(ids)
         tx.deltas.move(stream, State.READY, State.LEASED, count)
+        tx.tell_all(stream, ids, Phase.ASSIGNED)
         entry = tx.catalog.queues[stream[0]]
         limit = entry.queue.limits.rate_per_second
         if limit is not None:
@@ -146,7 +149,8 @@ def _granted_before(tx: Transaction, session: SessionState, seq: int) -> tuple[G
     for offer in offers:
         payload = payloads[offer.pk] if offer.payload is None else offer.payload.encode()
         lease_id, leased_at = leases[offer.pk]
-        before = msgspec.structs.replace(offer, deliveries=offer.deliveries - 1)
+        more = msgspec.structs.replace(offer.more, deliveries=offer.more.deliveries - 1)
+        before = msgspec.structs.replace(offer, special=more)
         again.append(_granted(tx, before, payload, checkpoints.get(offer.pk), lease_id=lease_id, leased_at=leased_at))
     return tuple(again)
 
@@ -160,8 +164,25 @@ def _granted(
     """`offer` as the job was before its grant."""
     queue = tx.catalog.queues[offer.queue_id].queue
     timeout = float(offer.timeout_seconds)
-    if offer.deadline_at is not None:
-        timeout = min(timeout, max(0, offer.deadline_at - tx.now) / SECOND)
+    waited = (leased_at - (offer.ready_at or tx.now)) / SECOND
+    if offer.special is None:
+        return Granted(
+            job=offer.id,
+            lease=lease_id,
+            namespace=queue.namespace,
+            queue=queue.name,
+            task=tx.catalog.tasks[offer.task_id],
+            payload=payload,
+            run=0,
+            delivery=1,
+            attempt=1,
+            max_attempts=DEFAULT_RETRY.max_attempts,
+            timeout_seconds=timeout,
+            waited_seconds=waited,
+        )
+    more = offer.special
+    if more.deadline_at is not None:
+        timeout = min(timeout, max(0, more.deadline_at - tx.now) / SECOND)
     return Granted(
         job=offer.id,
         lease=lease_id,
@@ -169,15 +190,15 @@ def _granted(
         queue=queue.name,
         task=tx.catalog.tasks[offer.task_id],
         payload=payload,
-        run=offer.run,
-        delivery=offer.deliveries + 1,
-        attempt=offer.attempts + 1,
-        max_attempts=read_retry(offer.retry).max_attempts,
+        run=more.run,
+        delivery=more.deliveries + 1,
+        attempt=more.attempts + 1,
+        max_attempts=read_retry(more.retry).max_attempts,
         timeout_seconds=timeout,
         checkpoint=checkpoint,
-        labels=read_labels(offer.labels),
-        suspect=offer.lost >= SUSPECT_AFTER,
-        waited_seconds=(leased_at - (offer.ready_at or tx.now)) / SECOND,
+        labels=read_labels(more.labels),
+        suspect=more.lost >= SUSPECT_AFTER,
+        waited_seconds=waited,
     )
 
 

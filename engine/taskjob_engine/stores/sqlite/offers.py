@@ -18,11 +18,18 @@ from taskjob_engine.stores.sqlite.transaction import Transaction
 FEWEST_HEADS = 16
 
 OFFER = """json_array(
-    job.rank, job.id, job.pk, job.queue_id, job.task_id, job.payload, job.run, job.deliveries, job.attempts, job.lost,
-    job.retry, job.timeout_seconds, job.deadline_at, job.labels, job.ready_at, job.owner
+    job.id, job.pk, job.queue_id, job.task_id, job.payload, job.timeout_seconds, job.ready_at,
+    json(CASE WHEN job.deliveries = 0 AND job.run = 0 AND job.retry IS NULL AND job.deadline_at IS NULL
+        AND job.labels IS NULL AND job.owner IS NULL AND job.concurrency_key IS NULL THEN NULL
+    ELSE json_array(
+        job.run, job.deliveries, job.attempts, job.lost, job.retry, job.deadline_at, job.labels, job.owner,
+        job.concurrency_key
+    ) END)
 )"""
+"""What few jobs have is told only of those: most of the cost of a grant's read is making and reading this text."""
+
 _STREAM = f"""
-SELECT json_group_array(json(offer)) FROM (
+SELECT '[' || IFNULL(group_concat(offer), '') || ']' FROM (
     SELECT {OFFER} AS offer FROM job
     WHERE state = 'ready' AND queue_id = ? AND task_id = ? AND (deadline_at IS NULL OR deadline_at > ?)
     ORDER BY rank, id LIMIT ?
@@ -47,25 +54,45 @@ Head = tuple[int, str, int, int]
 """(rank, id, pk, queue number)"""
 
 
-class Offer(msgspec.Struct, array_like=True, frozen=True):
-    """A job that may be granted, as it is before."""
+class Special(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What few jobs have."""
 
-    rank: int
+    run: int = 0
+    deliveries: int = 0
+    attempts: int = 0
+    lost: int = 0
+    retry: str | None = None
+    deadline_at: Micros | None = None
+    labels: str | None = None
+    owner: str | None = None
+    concurrency_key: str | None = None
+
+
+_NOTHING_SPECIAL = Special()
+
+
+class Offer(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A job that may be granted, as it is before. `special` is None for one that has never been granted and asks
+    for nothing of its own."""
+
     id: str
     pk: int
     queue_id: int
     task_id: int
     payload: str | None
-    run: int
-    deliveries: int
-    attempts: int
-    lost: int
-    retry: str | None
     timeout_seconds: int
-    deadline_at: Micros | None
-    labels: str | None
     ready_at: Micros | None
-    owner: str | None
+    special: Special | None = None
+
+    @property
+    def more(self) -> Special:
+        return self.special or _NOTHING_SPECIAL
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing has to be minded when it completes."""
+        special = self.special
+        return special is None or (special.owner is None and special.concurrency_key is None)
 
 
 offers_in = msgspec.json.Decoder(list[Offer]).decode

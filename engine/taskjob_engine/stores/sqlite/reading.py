@@ -10,7 +10,7 @@ import msgspec
 
 from taskjob.model import Attempt, AttemptOutcome, Job, Phase
 from taskjob_engine.lifecycle.cursor import decode_cursor, encode_cursor
-from taskjob_engine.lifecycle.history import current_attempt
+from taskjob_engine.lifecycle.history import completed_attempt, current_attempt
 from taskjob_engine.lifecycle.state import JobState, State
 from taskjob_engine.lifecycle.view import JobDetails, job_view
 from taskjob_engine.store import JobFilter, JobRef, Page
@@ -111,7 +111,11 @@ def attempts(connection: sqlite3.Connection, ref: JobRef) -> list[Attempt]:
         ).fetchall()
     ]
     job = _state(row, found[0])
-    return [*ended, current_attempt(job)] if job.state is State.LEASED else ended
+    if job.state is State.LEASED:
+        return [*ended, current_attempt(job)]
+    if job.state is State.COMPLETED and row.lease_id is not None:
+        return [*ended, completed_attempt(job, leased_at=row.leased_at or 0)]
+    return ended
 
 
 def _conditions(where: JobFilter) -> tuple[list[str], list[Any]]:

@@ -14,7 +14,9 @@ from taskjob_engine.stores.sqlite.session_rows import CLOSED_KEPT
 from taskjob_engine.stores.sqlite.transaction import Transaction
 
 _HAS_ATTEMPTS = """
-SELECT wanted.value FROM json_each(?) AS wanted WHERE EXISTS (SELECT 1 FROM attempt WHERE job_pk = wanted.value)
+SELECT wanted.value FROM json_each(?) AS wanted
+WHERE EXISTS (SELECT 1 FROM attempt WHERE job_pk = wanted.value)
+    OR EXISTS (SELECT 1 FROM job WHERE pk = wanted.value AND lease_id IS NOT NULL)
 """
 _FORGET_GARBAGE = "DELETE FROM garbage WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))"
 

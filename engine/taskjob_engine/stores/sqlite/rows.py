@@ -137,6 +137,9 @@ def loaded_of(row: StoredRow, catalog: Catalog) -> Loaded:
 
 
 def state_of(row: StoredRow, *, namespace: str, queue: str, task: str) -> JobState:
+    """The row of a plain completion goes on naming the lease that ended with it: that is its attempt record (see
+    `deliveries`), and nothing that the job still has."""
+    leased = row.state is State.LEASED
     return JobState(
         id=row.id,
         namespace=namespace,
@@ -164,10 +167,10 @@ def state_of(row: StoredRow, *, namespace: str, queue: str, task: str) -> JobSta
         due_at=row.due_at,
         ready_at=row.ready_at,
         rank=row.rank,
-        lease_id=row.lease_id,
-        session=row.session,
+        lease_id=row.lease_id if leased else None,
+        session=row.session if leased else None,
         worker=row.worker,
-        leased_at=row.leased_at,
+        leased_at=row.leased_at if leased else None,
         started_at=row.started_at,
         timeout_at=row.timeout_at,
         finished_at=row.finished_at,

@@ -1,12 +1,11 @@
-"""The verb `settle`. Plain completions, the bulk of all settles, are ended by set-based statements; whatever has a
+"""The verb `settle`. Plain completions, the bulk of all settles, are ended by one set-based statement; whatever has a
 condition attached goes through the life cycle one by one. The conformance suite holds both to the same outcome.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,7 +15,7 @@ from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.state import State, phase_of
 from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies.sessions import SessionState
-from taskjob_engine.store import Settled, Settlement, SettleVerdict, WakeUp
+from taskjob_engine.store import Settled, Settlement, SettleVerdict
 from taskjob_engine.stores.sqlite import session_rows
 from taskjob_engine.stores.sqlite.bulk import insert_rows, update_rows, with_rows
 from taskjob_engine.stores.sqlite.deliveries import end_delivery, past_delivery
@@ -32,24 +31,18 @@ SELECT json_group_array(json_array(
 FROM json_each(?) AS wanted CROSS JOIN job ON job.id = wanted.value
 """
 
-# Of each row of values: pk, began_at. ?1 is now.
-_RECORD = """
-INSERT INTO attempt (
-    job_pk, run, number, lease_id, session, worker, leased_at, started_at, finished_at, outcome
-)
-SELECT pk, run, deliveries, lease_id, session, worker, leased_at, v.column2, ?1, 'completed'
-FROM ({rows}) AS v CROSS JOIN job ON job.pk = v.column1
-"""
+# Of each row of values: pk, lease, began_at. ?1 is now. The lease stays: the row is the record of its last delivery.
 _COMPLETE = """
 UPDATE job SET
-    state = 'completed', reason = 'Completed', lease_id = NULL, session = NULL, leased_at = NULL, timeout_at = NULL,
-    due_at = NULL, ready_at = NULL, started_at = v.column2, finished_at = ?1,
-    expires_at = ?1 + ttl_seconds_after_finished * 1000000, attempts = attempts + 1, revision = revision + 1
-FROM ({rows}) AS v WHERE job.pk = v.column1
+    state = 'completed', reason = 'Completed', timeout_at = NULL, due_at = NULL, ready_at = NULL,
+    started_at = v.column3, finished_at = ?1, expires_at = ?1 + ttl_seconds_after_finished * 1000000,
+    attempts = attempts + 1, revision = revision + 1
+FROM ({rows}) AS v
+WHERE job.pk = v.column1 AND job.lease_id = v.column2 AND job.state = 'leased' AND job.cancel_requested_at IS NULL
 """
 
 
-class _Fact(msgspec.Struct, array_like=True, frozen=True):
+class _Fact(msgspec.Struct, array_like=True, frozen=True, gc=False):
     id: str
     pk: int
     queue_id: int
@@ -65,32 +58,53 @@ _facts = msgspec.json.Decoder(list[_Fact])
 
 
 class _Completion(NamedTuple):
-    fact: _Fact
+    """An accepted settle that completes its job with nothing else to mind."""
+
+    pk: int
+    stream: Stream
+    began_at: Micros
     item: Settlement
 
 
 def settle(tx: Transaction, items: Sequence[Settlement]) -> list[Settled]:
+    plain = dict(_remembered(tx, items)) if _are_different(items) else {}
+    if len(plain) == len(items):
+        return _complete(tx, plain)
     sessions = session_rows.read(tx.connection, {item.session for item in items})
-    plain = _plain_completions(tx, items, sessions)
-    _complete(tx, list(plain.values()))
+    if _are_different(items):
+        plain |= _plain_completions(tx, {at: item for at, item in enumerate(items) if at not in plain}, sessions)
+    completed = iter(_complete(tx, plain))
     others = [item.job for at, item in enumerate(items) if at not in plain]
     jobs = FreshJobs(tx, others) if others else None
-    accepted = _Accepted(tx)
     return [
         _settle(tx, jobs.get(item.job), item, sessions.get(item.session))
         if jobs is not None and at not in plain
-        else accepted.verdict(plain[at].fact)
+        else next(completed)
         for at, item in enumerate(items)
     ]
 
 
+def _are_different(items: Sequence[Settlement]) -> bool:
+    """Of a job named twice the first settle counts, so that they go one after the other."""
+    return len({item.job for item in items}) == len(items)
+
+
+def _remembered(tx: Transaction, items: Sequence[Settlement]) -> Iterator[tuple[int, _Completion]]:
+    """By position: plain completions of leases that are as they were granted, without a look at their rows."""
+    now = tx.now
+    for at, item in enumerate(items):
+        if item.outcome is AttemptOutcome.COMPLETED and item.error is None and (call := tx.leases.call(item)):
+            job = tx.leases.take(call, item)
+            if job is not None:
+                began = max(now - micros(item.duration_seconds), call.leased_at)
+                yield at, _Completion(*job, began, item)
+
+
 def _plain_completions(
-    tx: Transaction, items: Sequence[Settlement], sessions: dict[str, SessionState]
+    tx: Transaction, items: dict[int, Settlement], sessions: dict[str, SessionState]
 ) -> dict[int, _Completion]:
-    """By position: accepted settles that complete a job with nothing else to mind. A job named twice has none."""
-    candidates = {item.job: at for at, item in enumerate(items) if item.outcome is AttemptOutcome.COMPLETED}
-    if len({item.job for item in items}) < len(items):
-        return {}
+    """By position: what the rows say of the others."""
+    candidates = {item.job: at for at, item in items.items() if item.outcome is AttemptOutcome.COMPLETED}
     tx.flush_rows()
     text = tx.connection.execute(_FACTS, (json_text(list(candidates)),)).fetchone()[0]
     plain = {}
@@ -109,63 +123,57 @@ def _plain_completions(
             and session.namespace == tx.catalog.queues[fact.queue_id].queue.namespace  # False: the long way
             and item.error is None
         ):
-            plain[at] = _Completion(fact, item)
+            began = fact.started_at
+            if began is None:
+                began = max(tx.now - micros(item.duration_seconds), fact.leased_at or tx.now)
+            plain[at] = _Completion(fact.pk, (fact.queue_id, fact.task_id), began, item)
     return plain
 
 
-def _complete(tx: Transaction, completions: list[_Completion]) -> None:
-    if not completions:
-        return
-    rows, results, references = [], [], []
-    ended: Counter[Stream] = Counter()
-    for fact, item in completions:
-        began = fact.started_at
-        if began is None:
-            began = max(tx.now - micros(item.duration_seconds), fact.leased_at or tx.now)
-        rows.append((fact.pk, began))
-        ended[fact.queue_id, fact.task_id] += 1
-        if item.result is not None:
-            results.append((fact.pk, item.result))
-        if item.result_ref is not None:
-            references.append((fact.pk, item.result_ref))
-    with_rows(tx.connection, _RECORD, rows, (tx.now,))
-    with_rows(tx.connection, _COMPLETE, rows, (tx.now,))
+def _complete(tx: Transaction, plain: dict[int, _Completion]) -> list[Settled]:
+    """End these jobs; their verdicts in the order of the positions."""
+    if not plain:
+        return []
+    tx.flush_rows()
+    completions = [plain[at] for at in sorted(plain)]
+    rows = [(done.pk, done.item.lease, done.began_at) for done in completions]
+    changed = with_rows(tx.connection, _COMPLETE, rows, (tx.now,))
+    if changed != len(rows):
+        raise _WrongMemoryError(f"{len(rows) - changed} of {len(rows)} leases are not what they were when granted")
+    _keep_results(tx, completions)
+    ended: dict[Stream, list[str]] = {}
+    for done in completions:
+        ended.setdefault(done.stream, []).append(done.item.job)
+    verdicts = {stream: _accepted(tx, stream, jobs) for stream, jobs in ended.items()}
+    return [verdicts[done.stream] for done in completions]
+
+
+class _WrongMemoryError(Exception):
+    """The statement that compares the leases found another one. The flush is rolled back and with it all that is
+    remembered is forgotten: whoever asks again is answered from the rows."""
+
+
+def _keep_results(tx: Transaction, completions: list[_Completion]) -> None:
+    results = [(done.pk, done.item.result) for done in completions if done.item.result is not None]
     insert_rows(tx.connection, "result", ("job_pk", "body"), results)
+    references: list[Sequence[Any]] = [
+        (done.pk, done.item.result_ref) for done in completions if done.item.result_ref is not None
+    ]
     update_rows(tx.connection, "job", ("result_ref",), references)
-    for stream, count in ended.items():
-        tx.deltas.move(stream, State.LEASED, State.COMPLETED, count)
 
 
-class _Accepted:
-    """The verdicts of plain completions: one record for all jobs of a stream."""
-
-    def __init__(self, tx: Transaction) -> None:
-        self._tx = tx
-        self._by_stream: dict[Stream, Settled] = {}
-
-    def verdict(self, fact: _Fact) -> Settled:
-        stream = (fact.queue_id, fact.task_id)
-        settled = self._by_stream.get(stream)
-        if settled is None:
-            queue = self._tx.catalog.queues[fact.queue_id].queue
-            settled = self._by_stream[stream] = Settled(
-                verdict=SettleVerdict.ACCEPTED,
-                phase=Phase.COMPLETED,
-                namespace=queue.namespace,
-                queue=queue.name,
-                task=self._tx.catalog.tasks[fact.task_id],
-            )
-        if self._tx.watched:
-            self._tx.hints.append(
-                WakeUp(
-                    namespace=settled.namespace,
-                    queue=settled.queue,
-                    task=settled.task,
-                    job=fact.id,
-                    phase=Phase.COMPLETED,
-                )
-            )
-        return settled
+def _accepted(tx: Transaction, stream: Stream, jobs: list[str]) -> Settled:
+    """Ledger and hints; the one verdict of all plain completions of a stream."""
+    tx.deltas.move(stream, State.LEASED, State.COMPLETED, len(jobs))
+    tx.tell_all(stream, jobs, Phase.COMPLETED)
+    queue = tx.catalog.queues[stream[0]].queue
+    return Settled(
+        verdict=SettleVerdict.ACCEPTED,
+        phase=Phase.COMPLETED,
+        namespace=queue.namespace,
+        queue=queue.name,
+        task=tx.catalog.tasks[stream[1]],
+    )
 
 
 def _settle(tx: Transaction, loaded: Loaded | None, item: Settlement, session: SessionState | None) -> Settled:

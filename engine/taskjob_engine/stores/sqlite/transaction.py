@@ -16,6 +16,7 @@ from taskjob_engine.store import WakeUp
 from taskjob_engine.stores.sqlite import ledger, rows
 from taskjob_engine.stores.sqlite.bulk import insert_rows, update_rows, with_rows
 from taskjob_engine.stores.sqlite.catalog import Catalog
+from taskjob_engine.stores.sqlite.leases import Leases
 from taskjob_engine.stores.sqlite.ledger import Deltas, Gauges
 from taskjob_engine.stores.sqlite.rows import Loaded
 
@@ -32,6 +33,13 @@ ATTEMPT_COLUMNS = (
     "outcome",
     "error",
 )
+
+UNFOLD = f"""
+INSERT INTO attempt ({", ".join(ATTEMPT_COLUMNS)})
+SELECT pk, run, deliveries, lease_id, session, worker, leased_at, started_at, finished_at, 'completed', NULL
+FROM job WHERE pk IN (SELECT value FROM json_each(?)) AND state = 'completed' AND lease_id IS NOT NULL
+"""  # noqa: S608 - our own names
+"""A completed job changes once more: its last delivery, told by its own row until now, becomes a row of its own."""
 
 _MARK_DIRTY = """
 INSERT INTO dirty (job_id, cluster_id, owner, version)
@@ -54,6 +62,7 @@ class Transaction:
         *,
         catalog: Catalog,
         gauges: Gauges,
+        leases: Leases,
         incarnation: str,
         seq: int,
         now: Micros,
@@ -62,6 +71,7 @@ class Transaction:
     ) -> None:
         self.connection = connection
         self.catalog = catalog
+        self.leases = leases
         self.incarnation = incarnation
         self.seq = seq
         self.now = now
@@ -74,6 +84,7 @@ class Transaction:
         self._ready_hints: set[ledger.Stream] = set()
         self._pending: list[tuple[Any, ...]] = []
         self._attempts: list[tuple[Any, ...]] = []
+        self._unfold: list[int] = []
         self._dirty: dict[str, str] = {}
 
     # ---- reading
@@ -112,6 +123,10 @@ class Transaction:
     def put(self, loaded: Loaded, after: JobState) -> None:
         """Store the next record of a job, with ledger, dirty row and hints."""
         before = loaded.job
+        if before.state is State.LEASED:
+            self.leases.forget(before.lease_id, before.id)
+        elif before.state is State.COMPLETED:
+            self._unfold.append(loaded.pk)
         self._pending.append((loaded.pk, *rows.moving_values(after)))
         stream = (loaded.queue_id, loaded.task_id)
         if before.state is not after.state:
@@ -127,11 +142,7 @@ class Transaction:
         if not ids:
             return
         self.deltas.accept(stream, job.state, len(ids))
-        if self.watched:
-            self.hints += [
-                WakeUp(namespace=job.namespace, queue=job.queue, task=job.task, job=job_id, phase=phase)
-                for job_id in ids
-            ]
+        self.tell_all(stream, ids, phase)
         if job.state is State.READY:
             self.tell_ready(stream)
 
@@ -140,6 +151,9 @@ class Transaction:
         self._attempts.append(values)
 
     def flush_rows(self) -> None:
+        if self._unfold:
+            self.connection.execute(UNFOLD, (rows.json_text(self._unfold),))
+            self._unfold = []
         if self._attempts:
             insert_rows(self.connection, "attempt", ATTEMPT_COLUMNS, self._attempts)
             self._attempts = []
@@ -164,6 +178,15 @@ class Transaction:
                     phase=phase,
                     cancelling=cancelling,
                 )
+            )
+
+    def tell_all(self, stream: ledger.Stream, ids: Sequence[str], phase: Phase) -> None:
+        """Jobs of a stream that came into the same phase."""
+        if self.watched:
+            queue = self.catalog.queues[stream[0]].queue
+            task = self.catalog.tasks[stream[1]]
+            self.hints.append(
+                WakeUp(namespace=queue.namespace, queue=queue.name, task=task, jobs=tuple(ids), phase=phase)
             )
 
     def tell_ready(self, stream: ledger.Stream) -> None:
