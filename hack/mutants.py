@@ -7,7 +7,8 @@ a token finds whatever there is. Every mutant runs in a copy of the tree: first 
 (`mutant_killers.json`, kept by each run), then all that its target names, likely killers first; a mutant that no
 test kills is a survivor, and survivors fail the run.
 
-What is no fence carries `# no fence: <why>` on its line; where only False changes nothing, `# False: <why>`.
+What is no fence carries `# no fence: <why>` on its line; where only one word changes nothing, `# False: <why>` or
+`# True: <why>`.
 
     python hack/mutants.py [--list] [--only TEXT] [--jobs 2]
 """
@@ -120,8 +121,7 @@ def _in_python(path: Path, text: str, tests: tuple[str, ...]) -> Iterator[Mutant
         start = starts[node.lineno - 1] + node.col_offset
         end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
         source = encoded[start:end].decode()
-        if "# False:" in lines[node.lineno - 1]:
-            replaced.remove("False")
+        replaced = [word for word in replaced if f"# {word}:" not in lines[node.lineno - 1]]
         for after in replaced:
             yield Mutant(path, node.lineno, start, end, source, after, tests)
 

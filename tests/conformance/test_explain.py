@@ -72,6 +72,10 @@ async def test_recent_completions_give_a_rate(world):
     for _ in range(6):
         await world.submit()
         await worker.complete(await worker.lease_one())
+    for queue, namespace in (("other", "default"), ("default", "other")):  # counts for its own queue
+        await world.submit(queue=queue, namespace=namespace)
+        stranger = await world.worker(queues=(queue,), namespace=namespace)
+        await stranger.complete(await stranger.lease_one())
     job = await world.submit()
     world.clock.advance(30)
     assert (await explain(world, job)).recent_rate_per_second == pytest.approx(0.1)

@@ -212,10 +212,13 @@ async def test_an_id_that_is_none_spoils_no_other_settle(world):
 
 
 async def test_g3_a_thief_s_own_settle_in_the_same_call_does_not_vouch_for_another_s(world):
-    for _ in range(2):
+    for _ in range(4):
         await world.submit()
-    thief, owner = await world.worker(principal="token:thief"), await world.worker()
-    own, stolen = await thief.lease_one(), await owner.lease_one()
-    forged = _with(owner.settlement(stolen, AttemptOutcome.COMPLETED), principal=thief.principal)
-    verdicts = await world.store.settle([thief.settlement(own, AttemptOutcome.COMPLETED), forged])
-    assert [v.verdict for v in verdicts] == ["accepted", "stale"]
+    one, other = await world.worker(principal="token:thief"), await world.worker()
+    calls = []
+    for thief, owner in ((one, other), (other, one)):  # whichever session the store reads first
+        own, stolen = await thief.lease_one(), await owner.lease_one()
+        forged = _with(owner.settlement(stolen, AttemptOutcome.COMPLETED), principal=thief.principal)
+        calls += [thief.settlement(own, AttemptOutcome.COMPLETED), forged]
+    verdicts = await world.store.settle(calls)
+    assert [v.verdict for v in verdicts] == ["accepted", "stale"] * 2

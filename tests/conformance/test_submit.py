@@ -130,8 +130,13 @@ async def test_a_key_is_kept_a_day_from_the_finish_of_a_job_with_short_retention
     assert (verdict.outcome, verdict.id) == ("existing", item.id)
     world.clock.advance(DAY - 12)
     assert [v.outcome for v in await world.submit_call(retry)] == ["existing"]
+    theirs = await world.submit(namespace="other", idempotency_key="k", document_hash="a")
     world.clock.advance(1)
     assert [v.outcome for v in await world.submit_call(retry)] == ["created"]
+    [foreign] = await world.submit_call(
+        world.submission(namespace="other", idempotency_key="k", document_hash="a"),
+    )
+    assert (foreign.outcome, foreign.id) == ("existing", theirs)
 
 
 async def test_a_key_lives_as_long_as_a_longer_retention(world):

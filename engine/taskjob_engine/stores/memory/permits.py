@@ -45,4 +45,5 @@ class Permits:
         return self._holders[key]
 
     def keys_of(self, namespace: str, queue: str) -> Iterator[PermitKey]:
-        return (key for key in list(self._waiters) if key[:2] == (namespace, queue))
+        every = list(self._waiters)
+        return (key for key in every if key[:2] == (namespace, queue))  # True: a permit goes by its own queue's limit

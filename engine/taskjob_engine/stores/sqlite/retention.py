@@ -69,7 +69,8 @@ def remove(tx: Transaction, jobs: Sequence[Loaded]) -> None:
 
 def _keep_keys(tx: Transaction, jobs: Sequence[Loaded]) -> None:
     tx.connection.executemany(
-        "UPDATE idempotency_key SET expires_at = ? WHERE namespace = ? AND key = ? AND job_id = ?",
+        "UPDATE idempotency_key SET expires_at = ? "
+        "WHERE namespace = ? AND key = ? AND job_id = ?",  # no fence: the id is unique; the rest finds the row
         [
             (
                 key_expires_at(loaded.job.finished_at, loaded.job.expires_at),

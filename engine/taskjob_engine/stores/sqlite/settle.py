@@ -120,7 +120,8 @@ def _plain_completions(
             and fact.session == item.session  # False: the long way
             and session is not None
             and session.principal == item.principal  # False: the long way
-            and session.namespace == tx.catalog.queues[fact.queue_id].queue.namespace  # False: the long way
+            # A second lock: a session was granted leases of its own namespace only.
+            and session.namespace == tx.catalog.queues[fact.queue_id].queue.namespace  # no fence: see above
             and item.error is None
         ):
             began = fact.started_at
