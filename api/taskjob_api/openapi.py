@@ -39,6 +39,7 @@ _VIEWS: tuple[type[msgspec.Struct], ...] = (
     views.JobPage,
     views.SubmittedJob,
     views.BatchResult,
+    views.ArtifactList,
     views.AttemptList,
     views.LogView,
     views.QueueView,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.artifacts import ArtifactStore
 from taskjob_engine.events import CANCELLING, EVERY_JOB, EventHub, EventStream, LogWaiter
+from taskjob_engine.holdings import JobArtifact, holdings
 from taskjob_engine.holdoff import HoldOff
 from taskjob_engine.logs import DeliveryLogs, LogPage
 from taskjob_engine.policies import explain
@@ -110,6 +111,11 @@ class Reading:
         """The raw JSON result, from the store or its artifact; None where there is none."""
         job = await self.get(ref)
         return None if job is None else await self._results.read(job)
+
+    async def artifacts(self, ref: JobRef) -> list[JobArtifact] | None:
+        """What the job's deliveries left, in their order; None for an unknown job."""
+        job = await self.get(ref)
+        return None if job is None else await holdings(self._artifacts, job)
 
     async def logs(
         self, ref: JobRef, *, run: int | None = None, delivery: int | None = None, after: int = 0

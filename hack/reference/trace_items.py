@@ -230,6 +230,11 @@ API: tuple[Row, ...] = (
             "gateway/test_http_door.py::*stop*",
         ),
     ),
+    (
+        "A13",
+        "artifacts of a job: its result and logs, with sizes and links",
+        ("engine/test_holdings.py::*", "api/test_jobs.py::*artifacts*"),
+    ),
     ("A12", "the plain curl calls of the README", ("meta/test_readme.py::*",)),
 )
 

@@ -9,6 +9,7 @@ import job_phases
 import pytest
 
 from taskjob_api.routers import streams
+from taskjob_engine.artifacts import lease_prefix, log_key
 from taskjob_engine.store import JobRef
 from taskjob_engine.stores.memory import MemoryStore
 
@@ -290,6 +291,25 @@ async def test_an_event_stream_ends_with_the_process(api, watched, ids):
     async with asyncio.timeout(5):
         [event] = events_of((await streaming).text)
     assert json.loads(event["data"])["phase"] == "running"
+
+
+async def test_artifacts_are_listed_with_links_that_read_them(api, ids):
+    job = await api.engine.get(JobRef(namespace="default", id=ids["completed"][0]))
+    prefix = lease_prefix("default", job.id, 0, 1, "lease")
+    await api.engine._artifacts.put(log_key(prefix, 0), b"resized")
+
+    answer = await api.call("GET", f"{JOBS}/{job.id}/artifacts")
+    log, result = answer.json()["items"]
+
+    assert (log["kind"], log["name"], log["sizeBytes"]) == ("log", "log.txt", 7)
+    assert (result["kind"], result["name"], result["sizeBytes"]) == ("result", "result.json", len('{"width":640}'))
+    assert {(one["run"], one["delivery"]) for one in (log, result)} == {(0, 1)}
+    assert prefix.rsplit("/", 1)[1] not in answer.text
+    assert (await api.call("GET", log["links"]["content"])).json()["text"] == "resized"
+    assert (await api.call("GET", result["links"]["content"])).json() == {"width": 640}
+    assert (await api.call("GET", f"{JOBS}/{ids['queued'][0]}/artifacts")).json() == {"items": []}
+    missing = await api.call("GET", f"{JOBS}/{'f' * 32}/artifacts")
+    assert (missing.status_code, missing.json()["code"]) == (404, "NotFound")
 
 
 async def test_logs_are_read_in_pieces_and_followed_to_their_end(api, ids):

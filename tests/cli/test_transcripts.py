@@ -147,7 +147,11 @@ def test_describe_a_finished_job(run: Any, done: JobView) -> None:
         "Result:  3\n"
         "Attempts:\n"
         "RUN  DELIVERY  WORKER  STARTED  TOOK  OUTCOME  ERROR\n"
-        "0  1  steady  <time>  <span>  completed  -"
+        "0  1  steady  <time>  <span>  completed  -\n"
+        "Artifacts:\n"
+        "NAME  RUN  DELIVERY  BYTES  READ WITH\n"
+        "log.txt  0  1  15  taskjob logs sum --run 0 --delivery 1\n"
+        "result.json  0  1  1  taskjob result sum"
     )
 
 
@@ -177,7 +181,11 @@ def test_describe_a_dead_letter(run: Any, dead: JobView) -> None:
         "Traceback (most recent call last):\n"
         'File "live_tasks.py", line <n>, in always_fails\n'
         "raise ValueError(message)\n"
-        "ValueError: no luck"
+        "ValueError: no luck\n"
+        "Artifacts:\n"
+        "NAME  RUN  DELIVERY  BYTES  READ WITH\n"
+        "log.txt  0  1  23  taskjob logs unlucky --run 0 --delivery 1\n"
+        "log.txt  0  2  23  taskjob logs unlucky --run 0 --delivery 2"
     )
 
 

@@ -134,7 +134,12 @@ def test_attempts_and_logs(stack: LiveStack) -> None:
         (1, "failed", "oops"),
         (2, "failed", "oops"),
     ]
-    assert "about to fail: oops" in "".join(piece.text for piece in stack.client.logs(job.id, delivery=1))
+    log = "".join(piece.text for piece in stack.client.logs(job.id, delivery=1))
+    assert "about to fail: oops" in log
+    listed = stack.client.artifacts(job.id)
+    assert [(one.kind, one.delivery) for one in listed] == [("log", 1), ("log", 2)]
+    assert listed[0].size_bytes == len(log.encode())
+    assert listed[0].links.content == f"/v1/namespaces/default/jobs/{job.id}/logs?run=0&delivery=1"
 
 
 def test_following_a_log_ends_with_the_job(stack: LiveStack) -> None:
@@ -193,6 +198,7 @@ async def test_the_async_client_does_the_same(stack: LiveStack) -> None:
         verdicts = [one async for one in client.submit_many([{"task": "add", "payload": {"a": 1, "b": 1}}])]
         assert [verdict.outcome for verdict in verdicts] == ["created"]
         assert [one.outcome for one in await client.attempts(job.id)] == ["completed"]
+        assert [one.name for one in await client.artifacts(job.id)] == ["log.txt", "result.json"]
         said = "".join([piece.text async for piece in client.logs(job.id, follow=True)])
         assert "adding 2 and 3" in said
         later = await client.submit("add", {"a": 1, "b": 1}, start_after=timedelta(hours=1))

@@ -28,7 +28,16 @@ from taskjob_api.routers.access import (
 from taskjob_api.routers.describe import answers, takes
 from taskjob_api.routers.filters import JobSelector, job_filter
 from taskjob_api.settings import MAX_WAIT_SECONDS
-from taskjob_api.views import AttemptList, ExplainView, JobPage, JobView, attempt_view, job_view
+from taskjob_api.views import (
+    ArtifactList,
+    AttemptList,
+    ExplainView,
+    JobPage,
+    JobView,
+    artifact_view,
+    attempt_view,
+    job_view,
+)
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import Amendment, Changed, JobRef, Rerun
 
@@ -138,6 +147,19 @@ async def list_attempts(
     if not attempts:
         await _found(engine, ref)
     return answer(AttemptList(items=[attempt_view(attempt) for attempt in attempts]))
+
+
+@router.get("/jobs/{job_id}/artifacts", responses=answers(ArtifactList))
+async def list_artifacts(
+    engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+) -> Response:
+    """What the job's deliveries left, oldest first: its result and a log of each delivery that wrote one."""
+    ref = JobRef(namespace=namespace, id=job_id)
+    found = await engine.artifacts(ref)
+    if found is None:
+        raise unknown_job(ref)
+    path = f"/v1/namespaces/{namespace}/jobs/{job_id}"
+    return answer(ArtifactList(items=[artifact_view(artifact, path) for artifact in found]))
 
 
 @router.get("/jobs/{job_id}/result", responses={200: {"description": "Any JSON", "content": {"application/json": {}}}})

@@ -17,6 +17,7 @@ import msgspec
 from taskjob.client.problems import read_problem
 from taskjob.client.target import Target
 from taskjob.client.views import (
+    ArtifactView,
     AttemptView,
     BatchVerdict,
     BulkResult,
@@ -181,6 +182,10 @@ _MUTABLE = {
 
 def attempts(job: str) -> Call[list[AttemptView]]:
     return Call(method="GET", path=_job_path(job, "attempts"), read=_items_of(AttemptView))
+
+
+def artifacts(job: str) -> Call[list[ArtifactView]]:
+    return Call(method="GET", path=_job_path(job, "artifacts"), read=_items_of(ArtifactView))
 
 
 def result(job: str) -> Call[Any]:

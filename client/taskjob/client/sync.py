@@ -17,7 +17,16 @@ from taskjob.client.requests import Call, JobQuery, LogPiece, Page
 from taskjob.client.submission import Submittable, batches, document_of
 from taskjob.client.target import resolve_target
 from taskjob.client.transport import connection_error, timeout_of
-from taskjob.client.views import AttemptView, BatchVerdict, BulkResult, JobView, QueueView, SubmittedJob, WorkerView
+from taskjob.client.views import (
+    ArtifactView,
+    AttemptView,
+    BatchVerdict,
+    BulkResult,
+    JobView,
+    QueueView,
+    SubmittedJob,
+    WorkerView,
+)
 from taskjob.client.waiting import LOG_POLL_SECONDS, Patience, raise_unless_completed
 from taskjob.errors import TaskJobError
 
@@ -126,6 +135,10 @@ class Client:
 
     def attempts(self, job: str) -> list[AttemptView]:
         return self.call(requests.attempts(job))
+
+    def artifacts(self, job: str) -> list[ArtifactView]:
+        """What the job's deliveries left, oldest first: its result and their logs."""
+        return self.call(requests.artifacts(job))
 
     def logs(
         self, job: str, *, run: int | None = None, delivery: int | None = None, follow: bool = False

@@ -127,6 +127,23 @@ class AttemptView(View, kw_only=True, rename="camel", frozen=True):
     error: ErrorInfo | None = None
 
 
+class ArtifactLinks(View, kw_only=True, rename="camel", frozen=True):
+    content: str = ""
+
+
+class ArtifactView(View, kw_only=True, rename="camel", frozen=True):
+    """What one delivery left: the job's result, or its log. `Client.result` and `Client.logs` read them;
+    `links.content` is where they stand below the server's address."""
+
+    kind: str
+    name: str
+    media_type: str = ""
+    run: int = 0
+    delivery: int = 0
+    size_bytes: int = 0
+    links: ArtifactLinks = ArtifactLinks()
+
+
 class QueueView(View, kw_only=True, rename="camel", frozen=True):
     name: str
     namespace: str = "default"

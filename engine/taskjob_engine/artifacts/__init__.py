@@ -11,14 +11,25 @@ from typing import Protocol
 
 import msgspec
 
-from taskjob_engine.artifacts.keys import check_key, check_prefix, delivery_prefix, lease_prefix, log_key, result_key
+from taskjob_engine.artifacts.keys import (
+    check_key,
+    check_prefix,
+    delivery_of,
+    delivery_prefix,
+    job_prefix,
+    lease_prefix,
+    log_key,
+    result_key,
+)
 
 __all__ = [
     "ArtifactInfo",
     "ArtifactStore",
     "check_key",
     "check_prefix",
+    "delivery_of",
     "delivery_prefix",
+    "job_prefix",
     "lease_prefix",
     "log_key",
     "result_key",

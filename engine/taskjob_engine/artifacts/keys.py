@@ -32,8 +32,19 @@ def check_prefix(prefix: str) -> str:
     return check_key(prefix.removesuffix("/"))
 
 
+def job_prefix(namespace: str, job: str) -> str:
+    return f"{namespace}/{job}"
+
+
+def delivery_of(key: str) -> tuple[int, int, str]:
+    """Run and delivery of the object, and its name below its lease."""
+    _, _, delivery, _, name = key.split("/", 4)
+    run, number = delivery.split(".")
+    return int(run), int(number), name
+
+
 def delivery_prefix(namespace: str, job: str, run: int, delivery: int) -> str:
-    return f"{namespace}/{job}/{run}.{delivery}"
+    return f"{job_prefix(namespace, job)}/{run}.{delivery}"
 
 
 def lease_prefix(namespace: str, job: str, run: int, delivery: int, lease: str) -> str:

@@ -12,7 +12,7 @@ from taskjob.cli.kinds import KIND
 
 if TYPE_CHECKING:
     from taskjob.client import Client
-    from taskjob.client.views import AttemptView, JobView
+    from taskjob.client.views import ArtifactView, AttemptView, JobView
 
 
 @click.command(epilog="\b\ntaskjob describe job resize-cats\ntaskjob describe queue images")
@@ -66,6 +66,7 @@ def _job(client: Client, name: str) -> None:
         print_fields([("Type", job.last_error.type), ("Message", job.last_error.message)], indent=2)
         if job.last_error.traceback:
             tell("".join(f"    {line}\n" for line in job.last_error.traceback.rstrip().splitlines()), nl=False)
+    _artifacts(client.artifacts(job.id), job)
     if not job.finished:
         _why(client, job)
 
@@ -84,6 +85,20 @@ def _attempts(attempts: list[AttemptView]) -> None:
         began = words.moment(one.started_at or one.leased_at)
         rows.append([f"  {one.run}", str(one.number), one.worker, began, took, one.outcome or "running", error])
     print_table(["  RUN", "DELIVERY", "WORKER", "STARTED", "TOOK", "OUTCOME", "ERROR"], rows)
+
+
+def _artifacts(artifacts: list[ArtifactView], job: JobView) -> None:
+    from taskjob.cli.output import print_table  # noqa: PLC0415
+
+    if not artifacts:
+        return
+    click.echo("Artifacts:")
+    rows = []
+    for one in artifacts:
+        reads = f"taskjob logs {job.shown} --run {one.run} --delivery {one.delivery}"
+        reads = reads if one.kind == "log" else f"taskjob result {job.shown}"
+        rows.append([f"  {one.name}", str(one.run), str(one.delivery), str(one.size_bytes), reads])
+    print_table(["  NAME", "RUN", "DELIVERY", "BYTES", "READ WITH"], rows)
 
 
 def _why(client: Client, job: JobView) -> None:
