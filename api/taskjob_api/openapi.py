@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from taskjob.spec import MAX_BATCH_ITEMS, JobDocument, QueueDocument
-from taskjob_api import views
+from taskjob_api import artifact_views, views
 from taskjob_api.gate import PUBLIC_PATHS
 from taskjob_api.problems import Problem
 from taskjob_api.routers.actions import ActionDocument, ContinueDocument
@@ -39,7 +39,7 @@ _VIEWS: tuple[type[msgspec.Struct], ...] = (
     views.JobPage,
     views.SubmittedJob,
     views.BatchResult,
-    views.ArtifactList,
+    artifact_views.ArtifactList,
     views.AttemptList,
     views.LogView,
     views.QueueView,

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import msgspec
 
 from taskjob.model import Attempt, ErrorInfo, Job, Micros, NamespaceStats, Queue, WorkerInfo, format_time
-from taskjob_engine.holdings import JobArtifact
 from taskjob_engine.logs import LogPage
 from taskjob_engine.policies.explain import Answer
 
@@ -123,28 +122,6 @@ class AttemptList(View, frozen=True, kw_only=True):
     """Oldest first, all runs."""
 
     items: list[AttemptView]
-
-
-class ArtifactView(View, frozen=True, kw_only=True):
-    """Something that a delivery left. `links.content` reads it: a result as it is, a log in pieces (`LogView`)."""
-
-    kind: Literal["result", "log"]
-    name: str
-    media_type: str
-    run: int
-    delivery: int
-    size_bytes: int
-    links: ArtifactLinks
-
-
-class ArtifactLinks(View, frozen=True, kw_only=True):
-    content: str
-
-
-class ArtifactList(View, frozen=True, kw_only=True):
-    """In order of delivery, all runs; a result is told of the newest run alone."""
-
-    items: list[ArtifactView]
 
 
 class LogView(View, frozen=True, kw_only=True):
@@ -313,20 +290,6 @@ def attempt_view(attempt: Attempt) -> AttemptView:
         finished_at=_time(attempt.finished_at),
         outcome=None if attempt.outcome is None else attempt.outcome.value,
         error=attempt.error,
-    )
-
-
-def artifact_view(artifact: JobArtifact, job: str) -> ArtifactView:
-    """`job` is the path of the job."""
-    log = f"{job}/logs?run={artifact.run}&delivery={artifact.delivery}"
-    return ArtifactView(
-        kind=artifact.kind,
-        name=artifact.name,
-        media_type=artifact.media_type,
-        run=artifact.run,
-        delivery=artifact.delivery,
-        size_bytes=artifact.size,
-        links=ArtifactLinks(content=log if artifact.kind == "log" else f"{job}/result"),
     )
 
 

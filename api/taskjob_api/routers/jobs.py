@@ -11,6 +11,7 @@ from pydantic import Field
 from taskjob.errors import ConflictError
 from taskjob.model import Job, Phase, new_job_id
 from taskjob.spec.strict import Key, Priority, Retention, StrictModel
+from taskjob_api.artifact_views import ArtifactList, artifact_view
 from taskjob_api.job_documents import check_key
 from taskjob_api.routers.access import (
     JobId,
@@ -28,16 +29,7 @@ from taskjob_api.routers.access import (
 from taskjob_api.routers.describe import answers, takes
 from taskjob_api.routers.filters import JobSelector, job_filter
 from taskjob_api.settings import MAX_WAIT_SECONDS
-from taskjob_api.views import (
-    ArtifactList,
-    AttemptList,
-    ExplainView,
-    JobPage,
-    JobView,
-    artifact_view,
-    attempt_view,
-    job_view,
-)
+from taskjob_api.views import AttemptList, ExplainView, JobPage, JobView, attempt_view, job_view
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import Amendment, Changed, JobRef, Rerun
 
