@@ -20,6 +20,7 @@ from taskjob_api.gate import FAULT_DETAIL, Gate
 from taskjob_api.http import AsgiApp
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.openapi import build_openapi
+from taskjob_api.operator_door import OperatorDoor
 from taskjob_api.problems import MethodNotAllowedError, encode_problem, problem_headers
 from taskjob_api.routers import actions, health, jobs, queues, stats, streams, workers
 from taskjob_api.routers.access import ApiState
@@ -61,16 +62,22 @@ def create_app(
 ) -> Gate:
     """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`."""
     rest = _rest()
-    rest.state.api = ApiState(
-        engine=engine, lifetime=lifetime or Lifetime(), settings=settings, door=door, streams=Streams()
-    )
+    lifetime = lifetime or Lifetime()
+    rest.state.api = ApiState(engine=engine, lifetime=lifetime, settings=settings, door=door, streams=Streams())
     rest.include_router(_description())
     rest.add_exception_handler(TaskJobError, _on_error)
     rest.add_exception_handler(RequestValidationError, _on_error)
     rest.add_exception_handler(HTTPException, _on_error)
     # Without it the framework would answer a fault in plain text; the gate logs it either way.
     rest.add_exception_handler(Exception, _on_error)
-    return Gate(rest=rest, submit=SubmitRoutes(engine, settings), worker=worker, door=door, settings=settings)
+    return Gate(
+        rest=rest,
+        submit=SubmitRoutes(engine, settings),
+        worker=worker,
+        operator=OperatorDoor(engine, settings, lifetime),
+        door=door,
+        settings=settings,
+    )
 
 
 def openapi_document() -> dict[str, Any]:

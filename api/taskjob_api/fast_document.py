@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from taskjob.spec.keys import RESERVED_PREFIX
 from taskjob.spec.limits import MAX_PAYLOAD_BYTES, surely_within_limits
 from taskjob.spec.strict import INT32_MAX
 from taskjob.spec.times import check_time
@@ -77,6 +78,8 @@ def read_fast(document: bytes | msgspec.Raw) -> tuple[FastDocument, str, bytes] 
         if read.start_after is not None:
             check_time(read.start_after)
     except (ValueError, RecursionError):
+        return None
+    if read.idempotency_key is not None and read.idempotency_key.startswith(RESERVED_PREFIX):
         return None
     names = read.retry.non_retryable if read.retry is not None else None
     if names is not None and len(set(names)) != len(names):

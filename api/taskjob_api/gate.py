@@ -1,7 +1,7 @@
 """The outermost ASGI application: request ids, Host and Origin, who calls, and every error as a problem.
 
-It decides nothing about jobs. The hot submit routes and the worker exchange leave here for their raw handlers,
-the rest for FastAPI, with the caller in `scope["state"]`.
+It decides nothing about jobs. The hot submit routes, the worker exchange and the operator's calls leave here for their
+raw handlers, the rest for FastAPI, with the caller in `scope["state"]`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import cast
 from taskjob.errors import ForbiddenError, OutcomeUnknownError, TaskJobError, UnavailableError
 from taskjob_api.auth import Door, OpenDoor, authenticate
 from taskjob_api.http import AsgiApp, ClientGoneError, Message, Receive, Scope, Send, header, send_problem
+from taskjob_api.operator_door import PREFIX
 from taskjob_api.settings import MAX_WAIT_SECONDS, ApiSettings, is_loopback
 from taskjob_api.submit_route import SubmitRoutes
 
@@ -36,12 +37,14 @@ class Gate:
         rest: AsgiApp,
         submit: SubmitRoutes,
         worker: AsgiApp | None,
+        operator: AsgiApp,
         door: Door,
         settings: ApiSettings,
     ) -> None:
         self._rest = rest
         self._submit = submit
         self._worker = worker
+        self._operator = operator
         self._door = door
         self._open = isinstance(door, OpenDoor)
         self._hosts = frozenset({*settings.allowed_hosts, settings.host, "localhost"})
@@ -92,14 +95,14 @@ class Gate:
         if scope["method"] == "POST" and (hot := self._submit.match(path)) is not None:
             await hot(scope, receive, answer)
             return
-        await self._bounded(scope, receive, answer)
+        await self._bounded(self._operator if path.startswith(PREFIX) else self._rest, scope, receive, answer)
 
-    async def _bounded(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+    async def _bounded(self, app: AsgiApp, scope: Scope, receive: Receive, answer: _Answer) -> None:
         """An answer must begin within the longest wait; a stream may then go on."""
         try:
             async with asyncio.timeout(self._longest_seconds) as deadline:
                 answer.on_begin = lambda: deadline.reschedule(None)
-                await self._rest(scope, receive, answer)
+                await app(scope, receive, answer)
         except TimeoutError:
             kind = UnavailableError if scope["method"] in {"GET", "HEAD"} else OutcomeUnknownError
             raise kind("the server did not finish in time") from None

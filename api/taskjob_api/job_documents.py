@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from taskjob.errors import InvalidError
 from taskjob.model import BackoffChoice, RetryChoice, new_job_id, parse_time
-from taskjob.spec import JobDocument, read_job_document, refuse_later_fields
+from taskjob.spec import JobDocument, Metadata, TaskJobSpec, read_job_document, refuse_later_fields
+from taskjob.spec.keys import refuse_reserved_key
 from taskjob.spec.retry import BackoffSpec, RetrySpec
 from taskjob_api.fast_document import FastBackoff, FastDocument, FastRetry, read_fast
 from taskjob_engine.policies.canonical import document_hash
@@ -46,7 +48,35 @@ def read_submission(
         read = read_job_document(raw, field)
         task, payload = read.task or "", msgspec.json.encode(read.payload or {})
     chosen = read.idempotency_key if key is None else _one_key(read.idempotency_key, key, field)
-    return _submission(read, task=task, payload=payload, namespace=namespace, key=chosen, document=document)
+    return _submission(
+        read,
+        task=task,
+        payload=payload,
+        namespace=namespace,
+        key=chosen,
+        digest="" if chosen is None else _hash(_KEY_DECODER.decode(bytes(document)), read.queue, task),
+        name=read.name,
+        labels=read.labels,
+    )
+
+
+def object_submission(
+    read: TaskJobSpec, raw: Mapping[str, Any], *, metadata: Metadata, namespace: str, own_key: str
+) -> Submission:
+    """The submission of a custom resource, with the hash that the same document has by REST; `raw` is what `read` was
+    read from. `own_key` is for a spec that names none: then the key is the whole identity, and what the API server let
+    be edited is no conflict."""
+    chosen = read.idempotency_key
+    return _submission(
+        read,
+        task=read.task,
+        payload=msgspec.json.encode(read.payload or {}),
+        namespace=namespace,
+        key=own_key if chosen is None else chosen,
+        digest="" if chosen is None else _hash(raw, read.queue, read.task),
+        name=metadata.name,
+        labels=metadata.labels,
+    )
 
 
 def decode_json(body: bytes, field: str = "") -> Any:
@@ -69,6 +99,7 @@ def check_key(key: str) -> str:
             field="Idempotency-Key",
             hint="for example a UUID",
         )
+    refuse_reserved_key(key, "Idempotency-Key")
     return key
 
 
@@ -83,13 +114,15 @@ def _one_key(in_document: str | None, in_header: str, field: str) -> str:
 
 
 def _submission(
-    read: FastDocument | JobDocument,
+    read: FastDocument | JobDocument | TaskJobSpec,
     *,
     task: str,
     payload: bytes,
     namespace: str,
     key: str | None,
-    document: bytes | msgspec.Raw,
+    digest: str,
+    name: str | None,
+    labels: dict[str, str] | None,
 ) -> Submission:
     return Submission(
         id=new_job_id(),
@@ -97,15 +130,15 @@ def _submission(
         queue=read.queue,
         task=task,
         payload=payload,
-        name=read.name,
-        labels=read.labels or {},
+        name=name,
+        labels=labels or {},
         priority=read.priority or 0,
         start_after=None if read.start_after is None else parse_time(read.start_after.upper()),
         retry=None if read.retry is None else retry_choice(read.retry),
         timeout_seconds=read.timeout_seconds,
         active_deadline_seconds=read.active_deadline_seconds,
         idempotency_key=key,
-        document_hash="" if key is None else _hash(bytes(document), read.queue, task),
+        document_hash=digest,
         concurrency_key=read.concurrency_key,
         suspend=bool(read.suspend),
         ttl_seconds_after_finished=read.ttl_seconds_after_finished,
@@ -113,9 +146,8 @@ def _submission(
     )
 
 
-def _hash(document: bytes, queue: str, task: str) -> str:
+def _hash(raw: Mapping[str, Any], queue: str, task: str) -> str:
     """Of what a custom resource has in its spec: queue and task resolved; name and labels are metadata there."""
-    raw = _KEY_DECODER.decode(document)
     spec = {name: value for name, value in raw.items() if name not in _NO_PART_OF_THE_HASH}
     return document_hash({**spec, "queue": queue, "task": task})
 

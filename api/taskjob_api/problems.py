@@ -22,6 +22,8 @@ class MethodNotAllowedError(InvalidError):
     code = "MethodNotAllowed"
     status = 405
     title = "Another method, please"
+    allowed: str | None = None
+    """The Allow header, where whoever raises it knows."""
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,6 +72,8 @@ def problem_headers(error: TaskJobError) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", PROBLEM_JSON)]
     if error.retry_after_seconds is not None or error.status in {429, 503}:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_seconds or 1))))
+    if isinstance(error, MethodNotAllowedError) and error.allowed is not None:
+        headers.append((b"allow", error.allowed.encode()))
     if error.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="taskjob"'))
     return headers

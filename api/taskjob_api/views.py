@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from taskjob.model import Attempt, ErrorInfo, Job, Micros, NamespaceStats, Queue, WorkerInfo, format_time
+from taskjob.spec.keys import chosen_key
 from taskjob_engine.logs import LogPage
 from taskjob_engine.policies.explain import Answer
 
@@ -248,7 +249,7 @@ def job_view(job: Job) -> JobView:
         retry=_plain(job.retry),
         timeout_seconds=job.timeout_seconds,
         active_deadline_seconds=job.active_deadline_seconds,
-        idempotency_key=job.idempotency_key,
+        idempotency_key=chosen_key(job.idempotency_key),
         concurrency_key=job.concurrency_key,
         suspend=job.suspend,
         ttl_seconds_after_finished=job.ttl_seconds_after_finished,

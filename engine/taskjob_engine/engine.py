@@ -30,6 +30,7 @@ from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import (
     Amendment,
     Changed,
+    Disowning,
     JobFilter,
     JobRef,
     JobStore,
@@ -138,6 +139,9 @@ class Engine(Reading):
 
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
         return await self._counted(self._store.amend(items))
+
+    async def disown(self, items: Sequence[Disowning]) -> list[Changed]:
+        return await self._counted(self._store.disown(items))
 
     async def purge(self, refs: Sequence[JobRef]) -> list[Changed]:
         return await self._counted(self._store.purge(refs))

@@ -27,6 +27,8 @@ EVERY_JOB = ""
 CANCELLING = "/cancelling"
 WRITTEN = "/written"
 """Behind a job's id: its log has grown."""
+MIRRORS = "/mirrors"
+"""In the place of a namespace, beside an owner scope: its `changes` have something new."""
 
 
 class Listener(Protocol):
@@ -47,7 +49,10 @@ class EventHub:
         if not listeners:
             return
         for wakeup in wakeups:
-            if wakeup.jobs:
+            if wakeup.cluster is not None:
+                for listener in listeners.get((MIRRORS, wakeup.cluster), ()):
+                    listener.offer(wakeup)
+            elif wakeup.jobs:
                 self._publish_each(wakeup)
             elif wakeup.job is not None:
                 self._publish(wakeup, wakeup.job)
@@ -85,6 +90,9 @@ class EventHub:
 
     def wait_for_log(self, namespace: str, job: str) -> LogWaiter:
         return LogWaiter(self, (namespace, job))
+
+    def wait_for_changes(self, cluster_id: str) -> ChangesWaiter:
+        return ChangesWaiter(self, (MIRRORS, cluster_id))
 
     def stream(self, topic: Topic, *, queue: str | None = None) -> EventStream:
         stream = EventStream(self, topic, queue)
@@ -150,6 +158,14 @@ class JobWaiter:
     def _wake(self) -> None:
         self.generation += 1
         self._changed.set()
+
+
+class ChangesWaiter(JobWaiter):
+    """Counts hints that an owner scope has changes to be told."""
+
+    def offer(self, wakeup: WakeUp, /) -> None:
+        del wakeup
+        self._wake()
 
 
 class LogWaiter(JobWaiter):

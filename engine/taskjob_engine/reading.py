@@ -44,6 +44,10 @@ class Reading:
         [job] = await self._store.get([ref])
         return job
 
+    async def get_all(self, refs: Sequence[JobRef]) -> list[Job | None]:
+        """In order, None for each that is not there; one snapshot."""
+        return await self._store.get(refs)
+
     async def jobs(self, where: JobFilter, *, limit: int, cursor: str | None = None) -> Page:
         return await self._store.jobs(where, limit=limit, cursor=cursor)
 
@@ -70,8 +74,22 @@ class Reading:
         """Counts scanned from the tables, to judge the ledger by. Slow."""
         return await self._store.audit()
 
-    async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
-        return await self._store.changes(cluster_id, ack, limit)
+    async def changes(
+        self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int, *, seconds: float = 0.0
+    ) -> list[DirtyJob]:
+        """As the store's; where it has nothing to tell, wait so long for something. No change is missed, also where
+        wake-ups are lost. Empty when the time is over or the engine stops."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        with self._hub.wait_for_changes(cluster_id) as waiter:
+            while True:
+                generation = waiter.generation
+                told = await self._store.changes(cluster_id, ack, limit)
+                left = deadline - loop.time()
+                if told or left <= 0 or self._hub.closed:
+                    return told
+                ack = ()
+                await waiter.beyond(generation, seconds=min(left, self.settings.poll_seconds))
 
     async def explain(self, ref: JobRef) -> explain.Answer | None:
         """Why the job is where it is, in words, and what to do about it; None for an unknown job."""

@@ -1,7 +1,9 @@
 """changes: the dirty set of jobs that custom resources own."""
 
+import asyncio
+
 from taskjob.model import AttemptOutcome, Owner, Phase
-from taskjob_engine.store import Amendment, JobRef
+from taskjob_engine.store import Amendment, Disowning, JobRef
 
 
 def owner(uid="u1", cluster="c1"):
@@ -132,3 +134,62 @@ async def test_an_owner_may_come_later_and_the_same_one_again_changes_nothing(wo
     await world.cancel(job)
     assert await give(world, job, owner("u2")) == "changed", "also when it is finished"
     assert [d.owner for d in await changes(world)] == [owner("u2")]
+
+
+async def disown(world, job, uid="u1", heir=None, cluster="c1", namespace="default"):
+    ref = JobRef(namespace=namespace, id=job)
+    [changed] = await world.store.disown([Disowning(ref=ref, owner=owner(uid, cluster), heir=heir)])
+    return changed.outcome
+
+
+async def test_a_disowned_job_is_cancelled_where_it_is_live(world):
+    job = await world.submit(owner=owner())
+    assert [await disown(world, job), await disown(world, job)] == ["changed", "unchanged"]
+    assert (await world.job(job)).phase is Phase.CANCELLED
+
+
+async def test_a_disowned_job_that_has_ended_stays(world):
+    job = await world.submit(owner=owner())
+    worker = await world.worker()
+    await worker.complete(await worker.lease_one())
+    assert await disown(world, job) == "refused"
+    assert (await world.job(job)).phase is Phase.COMPLETED
+
+
+async def test_only_its_owners_word_disowns_a_job(world):
+    job, nobodys = await world.submit(owner=owner()), await world.submit()
+    strangers = [
+        await disown(world, job, "u2"),
+        await disown(world, job, cluster="c2"),
+        await disown(world, job, namespace="other"),
+        await disown(world, job, "u2", heir=owner("u2")),
+        await disown(world, nobodys),
+        await disown(world, "0" * 32),
+    ]
+    assert strangers == ["not_found"] * 6
+    assert [(await world.job(each)).phase for each in (job, nobodys)] == [Phase.QUEUED] * 2
+
+
+async def test_an_heir_has_the_job_from_then_on_alone(world):
+    job = await world.submit(owner=owner())
+    ref = JobRef(namespace="default", id=job)
+    verdicts = await world.store.disown(
+        [
+            Disowning(ref=ref, owner=owner(), heir=owner("u2")),
+            Disowning(ref=ref, owner=owner()),
+            Disowning(ref=ref, owner=owner("u2"), heir=owner("u2")),
+        ]
+    )
+    assert [verdict.outcome for verdict in verdicts] == ["changed", "not_found", "unchanged"]
+    assert [(d.owner, d.job.phase) for d in await changes(world)] == [(owner("u2"), Phase.QUEUED)]
+
+
+async def test_new_rows_of_a_cluster_are_hinted_once_a_commit(world):
+    heard = []
+    world.store.watch(heard.extend)
+    await world.submit()
+    await world.submit_call(*(world.submission(owner=owner(f"u{n}")) for n in range(3)))
+    await world.submit(owner=owner(cluster="c2"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert [hint.cluster for hint in heard if hint.cluster is not None] == ["c1", "c2"]

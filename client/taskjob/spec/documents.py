@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from taskjob.errors import InvalidError
 from taskjob.spec.explain_invalid import InvalidDocumentError, explain_invalid
+from taskjob.spec.keys import refuse_reserved_key
 from taskjob.spec.later import refuse_later_fields
 from taskjob.spec.limits import MAX_PAYLOAD_BYTES, MAX_STORED_PAYLOAD_BYTES, check_payload
 from taskjob.spec.metadata import API_VERSION
@@ -85,6 +86,7 @@ def read_stored_queue(spec: Any) -> TaskQueueSpec:
 
 
 def check_fields(fields: JobFields, field: str, *, payload_limit: int = MAX_PAYLOAD_BYTES) -> None:
+    refuse_reserved_key(fields.idempotency_key, field + "/idempotencyKey")
     if fields.payload is not None:
         check_payload(fields.payload, field + "/payload", limit=payload_limit)
 

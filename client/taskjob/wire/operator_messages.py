@@ -5,22 +5,39 @@ be repeated, cut off or sent by two operators at once, and converges. Every call
 below as its JSON body and is answered with the reply of the same name; failures are the problem documents of REST.
 Only a caller with the scope `operator` may use it: it acts in every namespace.
 
-`docs/reference/operator-protocol.md` shows the messages literally. Times are microseconds of the store's clock.
+Requests are read strictly: an unknown field, a wrong type or a list over its bound is refused as a whole (422), a body
+over `MAX_REQUEST_BYTES` with 413. `docs/reference/operator-protocol.md` shows the messages literally. Times are
+microseconds of the store's clock.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from taskjob.model import Job, Micros, Owner
 
 MAX_ITEMS = 500
 """Entries in any one list of a request."""
 
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
+"""Of a request's body: a full list of jobs, each with a payload as large as a custom resource may have."""
+
+MAX_WAIT_SECONDS = 30.0
+"""Longest long poll."""
+
 MAX_MIRRORED_RESULT_BYTES = 1024
 """A larger result is left out of a snapshot; `Job.result_ref` or REST leads to it."""
+
+
+Uid = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[!-~]+\Z")]
+ClusterId = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[!-~]+\Z")]
+Namespace = Annotated[str, Meta(max_length=63, pattern=r"\A[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")]
+ObjectName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"\A[-a-z0-9.]+\Z")]
+JobId = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+Limit = Annotated[int, Meta(ge=1, le=MAX_ITEMS)]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
@@ -40,12 +57,12 @@ class DeclaredJob(Item, frozen=True, kw_only=True):
     owner: Owner
     spec: msgspec.Raw
     labels: dict[str, str] = {}
-    known_job: str | None = None
+    known_job: JobId | None = None
     known_incarnation: str | None = None
 
 
 class EnsureJobs(Item, frozen=True, kw_only=True):
-    jobs: tuple[DeclaredJob, ...]
+    jobs: Annotated[tuple[DeclaredJob, ...], Meta(max_length=MAX_ITEMS)]
 
 
 class EnsuredJob(Item, frozen=True, kw_only=True):
@@ -60,8 +77,11 @@ class EnsuredJob(Item, frozen=True, kw_only=True):
       NotYetSupported, Invalid …).
     - `deferred`: the world may mend it (QuotaExceeded …): tell it again later.
 
-    `job` is a snapshot without payload, checkpoint and a result above `MAX_MIRRORED_RESULT_BYTES`; it is there for
-    `owned` and `mirrored`.
+    `job` is a snapshot without payload, checkpoint, traceback and a result above `MAX_MIRRORED_RESULT_BYTES`; it is
+    there for `owned` and `mirrored`. A key that the object did not choose is left out of it.
+
+    `spec.rerun` is the run that the job should have reached: with a higher one than the job's a finished job runs
+    once more, once for each value; a job that is live goes on, so tell it again when it has finished.
     """
 
     outcome: Literal["owned", "mirrored", "expired", "rejected", "deferred"]
@@ -80,16 +100,16 @@ class JobsEnsured(Item, frozen=True, kw_only=True):
 
 
 class DisownedJob(Item, frozen=True, kw_only=True):
-    """The object of `owner` is gone. With an `heir` the job passes to it and goes on; without one it is cancelled if it
-    is live. A job that `owner` does not own is left alone."""
+    """The object of `owner` is gone. With an `heir`, of the same namespace, the job passes to it and goes on; without
+    one it is cancelled if it is live. A job that `owner` does not own is left alone."""
 
     owner: Owner
-    job: str
+    job: JobId
     heir: Owner | None = None
 
 
 class DisownJobs(Item, frozen=True, kw_only=True):
-    jobs: tuple[DisownedJob, ...]
+    jobs: Annotated[tuple[DisownedJob, ...], Meta(max_length=MAX_ITEMS)]
 
 
 class JobsDisowned(Item, frozen=True, kw_only=True):
@@ -102,13 +122,13 @@ class JobsDisowned(Item, frozen=True, kw_only=True):
 
 
 class ReadChanges(Item, frozen=True, kw_only=True):
-    """Acknowledge what was written down, then wait up to `wait_seconds` (at most 30) for more. `ack` holds pairs of
+    """Acknowledge what was written down, then wait up to `wait_seconds` for more. `ack` holds pairs of
     (job id, version)."""
 
-    cluster_id: str
-    ack: tuple[tuple[str, int], ...] = ()
-    limit: int = MAX_ITEMS
-    wait_seconds: float = 0.0
+    cluster_id: ClusterId
+    ack: Annotated[tuple[tuple[JobId, int], ...], Meta(max_length=2 * MAX_ITEMS)] = ()
+    limit: Limit = MAX_ITEMS
+    wait_seconds: Annotated[float, Meta(ge=0, le=MAX_WAIT_SECONDS)] = 0.0
 
 
 class ChangedJob(Item, frozen=True, kw_only=True):
@@ -131,9 +151,9 @@ class JobsChanged(Item, frozen=True, kw_only=True):
 class ReadOwned(Item, frozen=True, kw_only=True):
     """A page of the live jobs that objects of this cluster own, in the order of their ids, for the orphan sweep."""
 
-    cluster_id: str
-    after: str | None = None
-    limit: int = MAX_ITEMS
+    cluster_id: ClusterId
+    after: JobId | None = None
+    limit: Limit = MAX_ITEMS
 
 
 class OwnedJob(Item, frozen=True, kw_only=True):
@@ -157,9 +177,9 @@ class ReportOrphans(Item, frozen=True, kw_only=True):
     """The jobs whose objects are gone and that the operator does not dare to cancel: too many at once. Replaces the
     report before; an empty one clears it. `total` may exceed what is listed."""
 
-    cluster_id: str
-    total: int
-    jobs: tuple[OwnedJob, ...] = ()
+    cluster_id: ClusterId
+    total: Annotated[int, Meta(ge=0)]
+    jobs: Annotated[tuple[OwnedJob, ...], Meta(max_length=MAX_ITEMS)] = ()
 
 
 class OrphansReported(Item, frozen=True, kw_only=True):
@@ -175,14 +195,14 @@ class DeclaredQueue(Item, frozen=True, kw_only=True):
     """The declared half of a TaskQueue: limits, jobDefaults and paused of its spec, raw JSON as `QueueDocument`.
     `deleted`: the object is gone; leasing stops, limits stay, jobs wait for a queue of that name."""
 
-    namespace: str
-    name: str
+    namespace: Namespace
+    name: ObjectName
     spec: msgspec.Raw = msgspec.Raw(b"{}")
     deleted: bool = False
 
 
 class EnsureQueues(Item, frozen=True, kw_only=True):
-    queues: tuple[DeclaredQueue, ...]
+    queues: Annotated[tuple[DeclaredQueue, ...], Meta(max_length=MAX_ITEMS)]
 
 
 class EnsuredQueue(Item, frozen=True, kw_only=True):
@@ -202,7 +222,7 @@ class QueuesEnsured(Item, frozen=True, kw_only=True):
 class ReadQueueNumbers(Item, frozen=True, kw_only=True):
     """For the queues named (namespace, name); at most `MAX_ITEMS`."""
 
-    queues: tuple[tuple[str, str], ...]
+    queues: Annotated[tuple[tuple[Namespace, ObjectName], ...], Meta(max_length=MAX_ITEMS)]
 
 
 class QueueNumbers(Item, frozen=True, kw_only=True):
@@ -236,15 +256,15 @@ class EndedPod(Item, frozen=True, kw_only=True):
     """What the cluster knows of a worker's pod: its process is certainly gone, so its leases end at once.
     `reason` becomes the error of the attempts that it held."""
 
-    namespace: str
-    name: str
-    uid: str
+    namespace: Namespace
+    name: ObjectName
+    uid: Uid
     reason: Literal["OOMKilled", "Evicted", "NodeLost", "PodDeleted", "PodFailed"]
-    message: str = ""
+    message: Annotated[str, Meta(max_length=1024)] = ""
 
 
 class EndPods(Item, frozen=True, kw_only=True):
-    pods: tuple[EndedPod, ...]
+    pods: Annotated[tuple[EndedPod, ...], Meta(max_length=MAX_ITEMS)]
 
 
 class PodsEnded(Item, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """The one seam to durable truth. The contract is the docstring of `protocol`; the other files are its nouns."""
 
 from taskjob_engine.store.leases import Granted, Leased, LeaseRequest, Settled, Settlement, SettleVerdict
-from taskjob_engine.store.people import Amendment, Changed, JobRef, QueueChange, Rerun
+from taskjob_engine.store.people import Amendment, Changed, Disowning, JobRef, QueueChange, Rerun
 from taskjob_engine.store.protocol import JobStore, Watcher
 from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, Page
 from taskjob_engine.store.sessions import (
@@ -24,6 +24,7 @@ __all__ = [
     "Changed",
     "DeadLetters",
     "DirtyJob",
+    "Disowning",
     "Expired",
     "Explanation",
     "Garbage",

@@ -41,6 +41,14 @@ class Amendment(Value, frozen=True, kw_only=True):
     owner: Owner | None = None
 
 
+class Disowning(Value, frozen=True, kw_only=True):
+    """The object of `owner` is gone: the job passes to the `heir`, or without one is cancelled if it is live."""
+
+    ref: JobRef
+    owner: Owner
+    heir: Owner | None = None
+
+
 class QueueChange(Value, frozen=True, kw_only=True):
     """Create or change a queue. Fields None are left alone (limits and defaults are replaced whole).
     `pause` True/False sets or clears the operational pause by `actor`; `paused` the declared one."""

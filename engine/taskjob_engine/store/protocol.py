@@ -26,7 +26,7 @@ from typing import Protocol
 
 from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.store.leases import Leased, LeaseRequest, Settled, Settlement
-from taskjob_engine.store.people import Amendment, Changed, JobRef, QueueChange, Rerun
+from taskjob_engine.store.people import Amendment, Changed, Disowning, JobRef, QueueChange, Rerun
 from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, Page
 from taskjob_engine.store.sessions import Renewal, Renewed, SessionEnd, SessionOpen
 from taskjob_engine.store.standing import Standing, StoreInfo, WakeUp
@@ -151,6 +151,11 @@ class JobStore(Protocol):
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
         """`unchanged` where nothing differs; a job in any phase may be amended (see `transitions.amend`). A new owner
         is told of the job by `changes`, the former one no more."""
+        ...
+
+    async def disown(self, items: Sequence[Disowning]) -> list[Changed]:
+        """As `amend` with the heir as owner, or as `cancel` without one; but a job that is not (any more) its owner's,
+        by `policies.ownership`, is `not_found`: the owner is compared in the transaction that changes the job."""
         ...
 
     async def purge(self, items: Sequence[JobRef]) -> list[Changed]:

@@ -35,7 +35,8 @@ class Standing(Value, frozen=True, kw_only=True):
 class WakeUp(Value, frozen=True, kw_only=True):
     """A hint after a commit. It may be lost; it never lies about the past. `job` is set for a job's change (or
     `jobs`, where several of one queue and task came into the same phase at once), else (namespace, queue) has ready
-    work for `task`. `cancelling`: its cancel was requested and it is leased."""
+    work for `task`. `cancelling`: its cancel was requested and it is leased. `cluster` alone: `changes` has
+    something new for that owner scope."""
 
     namespace: str
     queue: str
@@ -44,7 +45,8 @@ class WakeUp(Value, frozen=True, kw_only=True):
     jobs: tuple[str, ...] = ()
     phase: Phase | None = None
     cancelling: bool = False
+    cluster: str | None = None
 
     @property
     def is_ready_work(self) -> bool:
-        return self.job is None and not self.jobs
+        return self.task is not None and self.job is None and not self.jobs

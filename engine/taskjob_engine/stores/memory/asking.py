@@ -7,8 +7,9 @@ import msgspec
 from taskjob.model import Micros, Queue
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.state import State, phase_of
+from taskjob_engine.policies.ownership import is_same_object
 from taskjob_engine.policies.queue_change import changed_queue
-from taskjob_engine.store import Amendment, Changed, JobRef, QueueChange, Rerun
+from taskjob_engine.store import Amendment, Changed, Disowning, JobRef, QueueChange, Rerun
 from taskjob_engine.stores.memory.rows import JobRow
 from taskjob_engine.stores.memory.tables import Tables
 
@@ -68,6 +69,15 @@ def amend(db: Tables, item: Amendment, *, now: Micros) -> Changed:
         return _unchanged(row)
     db.move(row, after, now=now)
     return _changed(row)
+
+
+def disown(db: Tables, item: Disowning, *, now: Micros) -> Changed:
+    row = find(db, item.ref)
+    if row is None or not is_same_object(row.details.owner, item.owner):
+        return NOT_FOUND
+    if item.heir is None:
+        return cancel(db, item.ref, now=now)
+    return amend(db, Amendment(ref=item.ref, owner=item.heir), now=now)
 
 
 def purge(db: Tables, ref: JobRef) -> Changed:

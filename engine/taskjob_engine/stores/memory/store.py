@@ -23,6 +23,7 @@ from taskjob_engine.store import (
     Amendment,
     Changed,
     DirtyJob,
+    Disowning,
     Expired,
     Explanation,
     JobFilter,
@@ -209,6 +210,12 @@ class MemoryStore:
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
         now = self._begin()
         verdicts = [asking.amend(self._db, item, now=now) for item in items]
+        self._commit()
+        return verdicts
+
+    async def disown(self, items: Sequence[Disowning]) -> list[Changed]:
+        now = self._begin()
+        verdicts = [asking.disown(self._db, item, now=now) for item in items]
         self._commit()
         return verdicts
 

@@ -95,6 +95,7 @@ class Tables:
         if row.details.owner is not None:
             self._last_version += 1
             self.dirty[row.job.id] = DirtyRow(row.details.owner, self._last_version)
+            self.wake_ups.append(WakeUp(namespace="", queue="", cluster=row.details.owner.cluster_id))
 
     def hand_out(self, key: PermitKey, *, now: Micros) -> None:
         """Give free permits of the key to its waiters, best rank first."""

@@ -1,4 +1,4 @@
-"""What people ask of single jobs: the verbs cancel, rerun, amend, purge."""
+"""What people ask of single jobs: the verbs cancel, rerun, amend, disown, purge."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from typing import Literal
 
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.state import JobState, State, phase_of
-from taskjob_engine.store import Amendment, Changed, JobRef, Rerun
+from taskjob_engine.policies.ownership import is_same_object
+from taskjob_engine.store import Amendment, Changed, Disowning, JobRef, Rerun
 from taskjob_engine.stores.sqlite import bodies, permits
 from taskjob_engine.stores.sqlite.retention import remove
-from taskjob_engine.stores.sqlite.rows import Loaded, json_text
+from taskjob_engine.stores.sqlite.rows import Loaded, json_text, read_owner
 from taskjob_engine.stores.sqlite.transaction import FreshJobs, Transaction
 
 _NOT_FOUND = Changed(outcome="not_found")
 
 
 def cancel(tx: Transaction, items: Sequence[JobRef]) -> list[Changed]:
-    def one(loaded: Loaded) -> Changed:
-        if loaded.job.state in {State.COMPLETED, State.DEAD_LETTER}:
-            return _told("refused", loaded.job, reason="Finished")
-        return _keep(tx, loaded, transitions.request_cancel(loaded.job, now=tx.now))
-
-    return _each(tx, items, one)
+    return _each(tx, items, lambda loaded: _cancel(tx, loaded))
 
 
 def rerun(tx: Transaction, items: Sequence[Rerun]) -> list[Changed]:
@@ -33,6 +29,11 @@ def rerun(tx: Transaction, items: Sequence[Rerun]) -> list[Changed]:
 def amend(tx: Transaction, items: Sequence[Amendment]) -> list[Changed]:
     jobs = FreshJobs(tx, [item.ref.id for item in items])
     return [_amend(tx, jobs.get(item.ref.id, item.ref.namespace), item) for item in items]
+
+
+def disown(tx: Transaction, items: Sequence[Disowning]) -> list[Changed]:
+    jobs = FreshJobs(tx, [item.ref.id for item in items])
+    return [_disown(tx, jobs.get(item.ref.id, item.ref.namespace), item) for item in items]
 
 
 def purge(tx: Transaction, items: Sequence[JobRef]) -> list[Changed]:
@@ -49,6 +50,12 @@ def _each(tx: Transaction, items: Sequence[JobRef], one: Callable[[Loaded], Chan
     jobs = FreshJobs(tx, [item.id for item in items])
     found = (jobs.get(item.id, item.namespace) for item in items)
     return [_NOT_FOUND if loaded is None else one(loaded) for loaded in found]
+
+
+def _cancel(tx: Transaction, loaded: Loaded) -> Changed:
+    if loaded.job.state in {State.COMPLETED, State.DEAD_LETTER}:
+        return _told("refused", loaded.job, reason="Finished")
+    return _keep(tx, loaded, transitions.request_cancel(loaded.job, now=tx.now))
 
 
 def _rerun(tx: Transaction, loaded: Loaded | None, request_id: str) -> Changed:
@@ -83,6 +90,14 @@ def _amend(tx: Transaction, loaded: Loaded | None, item: Amendment) -> Changed:
         loaded = loaded._replace(owner=owner)
         after = after or transitions.reported(loaded.job)
     return _keep(tx, loaded, after)
+
+
+def _disown(tx: Transaction, loaded: Loaded | None, item: Disowning) -> Changed:
+    if loaded is None or not is_same_object(read_owner(loaded.owner), item.owner):
+        return _NOT_FOUND
+    if item.heir is None:
+        return _cancel(tx, loaded)
+    return _amend(tx, loaded, Amendment(ref=item.ref, owner=item.heir))
 
 
 def _keep(tx: Transaction, loaded: Loaded, after: JobState | None) -> Changed:

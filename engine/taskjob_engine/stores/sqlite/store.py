@@ -21,6 +21,7 @@ from taskjob_engine.store import (
     Amendment,
     Changed,
     DirtyJob,
+    Disowning,
     Expired,
     Explanation,
     JobFilter,
@@ -219,6 +220,9 @@ class SQLiteStore:
 
     async def amend(self, items: Sequence[Amendment]) -> list[Changed]:
         return await self._batch(people.amend, items)
+
+    async def disown(self, items: Sequence[Disowning]) -> list[Changed]:
+        return await self._batch(people.disown, items)
 
     async def purge(self, items: Sequence[JobRef]) -> list[Changed]:
         return await self._batch(people.purge, items)

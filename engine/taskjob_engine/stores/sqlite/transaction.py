@@ -215,6 +215,9 @@ class Transaction:
         scopes = [(job_id, rows.read_owner(owner), owner) for job_id, owner in self._dirty.items()]
         marked = [(job_id, scope.cluster_id, owner) for job_id, scope, owner in scopes if scope is not None]
         with_rows(self.connection, _MARK_DIRTY, marked, (self.seq,))
+        if self.watched:
+            clusters = dict.fromkeys(cluster for _, cluster, _ in marked)
+            self.hints += [WakeUp(namespace="", queue="", cluster=cluster) for cluster in clusters]
 
 
 class FreshJobs:
