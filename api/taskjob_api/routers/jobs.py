@@ -143,7 +143,7 @@ async def list_attempts(
 
 @router.get("/jobs/{job_id}/artifacts", responses=answers(ArtifactList))
 async def list_artifacts(
-    engine: TheEngine, namespace: ReadNamespace, job_id: JobId, _: Annotated[NoParameters, Query()]
+    engine: TheEngine, namespace: MayGetJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:
     """What the job's deliveries left, oldest first: its result and a log of each delivery that wrote one."""
     ref = JobRef(namespace=namespace, id=job_id)
