@@ -14,6 +14,7 @@ from pathlib import Path
 
 import chart_values
 import cli_commands
+import custom_resources
 import error_codes
 import lifecycle_diagram
 import metrics_catalogue
@@ -29,10 +30,14 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "chart-values": chart_values.render,
     "cli-commands": cli_commands.render,
     "error-codes": error_codes.render,
+    "job-spec": custom_resources.render_job_spec,
+    "job-status": custom_resources.render_job_status,
     "lifecycle-diagram": lifecycle_diagram.render,
     "lifecycle-transitions": lifecycle_diagram.render_table,
     "metrics-api": metrics_catalogue.render_api,
     "metrics-worker": metrics_catalogue.render_worker,
+    "queue-spec": custom_resources.render_queue_spec,
+    "queue-status": custom_resources.render_queue_status,
     "rest-operations": rest_operations.render,
     "settings-api": settings_tables.render_api,
     "settings-engine": settings_tables.render_engine,
