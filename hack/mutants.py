@@ -37,12 +37,12 @@ SQL = re.compile(
 )
 _STORE = "tests/conformance"
 _LEASES = [f"{_STORE}/test_{name}.py" for name in ("settle", "sessions", "lease", "witness", "changes")]
-_FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("opening", "writer", "leases")]
+_FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("leases", "opening", "writer", "faults")]
 _GATEWAY = [
     f"tests/gateway/test_{name}.py"
     for name in ("resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")
 ]
-_DISPATCH = ["tests/unit/engine/test_waiting.py", "tests/gateway/test_dispatch.py"]
+_DISPATCH = ["tests/unit/engine/test_waiting.py", "tests/engine/test_engine.py", "tests/gateway/test_dispatch.py"]
 _MEMORY = ("-k", "not sqlite")
 TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/lifecycle": (*_MEMORY, "tests/unit/engine/lifecycle/test_fencing.py", *_LEASES, _STORE),

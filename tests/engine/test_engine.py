@@ -8,7 +8,7 @@ import pytest
 from taskjob.errors import UnavailableError
 from taskjob.model import AttemptOutcome, Owner, Phase
 from taskjob_engine.errors import StoreRefusedError
-from taskjob_engine.store import JobFilter, JobRef, QueueChange, Rerun
+from taskjob_engine.store import Amendment, JobFilter, JobRef, QueueChange, Rerun
 
 
 class Hand:
@@ -42,6 +42,31 @@ def park(lab, session, want=10):
 async def test_a_submit_reaches_a_waiting_session(lab):
     hand = park(lab, await lab.session())
     ref = await lab.submit()
+    async with asyncio.timeout(10):
+        await hand.arrived.wait()
+    assert [grant.job for grant in hand.grants] == [ref.id]
+
+
+async def test_who_leaves_before_its_turn_is_not_asked_for(lab):
+    staying, leaving = await lab.session(), await lab.session()
+    refs = [await lab.submit() for _ in range(2)]
+    hand, gone = park(lab, staying, want=1), park(lab, leaving, want=1)
+    assert not lab.engine.dispatcher.unpark(leaving.ref.session, gone)
+    async with asyncio.timeout(10):
+        await hand.arrived.wait()
+    await staying.settle(hand.grants[0])  # whatever was asked for before has its answer now
+    jobs = [await lab.engine.get(ref) for ref in refs]
+    assert sorted(job.deliveries for job in jobs) == [0, 1]
+    assert gone.grants == []
+
+
+async def test_a_hint_reaches_a_waiting_session_without_the_poll(idle_lab):
+    await idle_lab.start(poll_seconds=3600.0)
+    hand = park(idle_lab, await idle_lab.session())
+    async with asyncio.timeout(10):
+        await hand.told_nothing.wait()
+    ref = await idle_lab.submit(suspend=True)
+    await idle_lab.engine.amend([Amendment(ref=ref, suspend=False)])
     async with asyncio.timeout(10):
         await hand.arrived.wait()
     assert [grant.job for grant in hand.grants] == [ref.id]

@@ -50,6 +50,15 @@ def test_who_asks_again_goes_to_the_end_of_the_line():
     assert names(waiting, "default", "default", "noop") == ["b", "a"]
 
 
+def test_whoever_moves_leaves_its_own_place():
+    first, second, third = parked("a"), parked("b"), parked("c")
+    waiting = line_up(first, second, third)
+    waiting.want(second, 2)
+    assert names(waiting, "default", "default", "noop") == ["a", "c", "b"]
+    waiting.want(third, 0)
+    assert names(waiting, "default", "default", "noop") == ["a", "b"]
+
+
 def test_who_has_a_call_in_flight_comes_last():
     first, second = parked("a"), parked("b")
     waiting = line_up(first, second)

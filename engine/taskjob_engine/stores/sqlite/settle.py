@@ -180,6 +180,7 @@ def _accepted(tx: Transaction, stream: Stream, jobs: list[str]) -> Settled:
 def _settle(tx: Transaction, loaded: Loaded | None, item: Settlement, session: SessionState | None) -> Settled:
     if loaded is not None and session is not None and session.namespace != loaded.job.namespace:
         loaded = None
+    stands = loaded is not None and loaded.job.lease_id == item.lease  # False: looks for a past that is not there
     fence = fence_settle(
         None if loaded is None else loaded.job,
         lease=item.lease,
@@ -187,7 +188,7 @@ def _settle(tx: Transaction, loaded: Loaded | None, item: Settlement, session: S
         principal=item.principal,
         session_principal=None if session is None else session.principal,
         outcome=item.outcome,
-        past=None if loaded is None or loaded.job.lease_id == item.lease else past_delivery(tx, loaded.pk, item.lease),
+        past=None if loaded is None or stands else past_delivery(tx, loaded.pk, item.lease),
     )
     if loaded is None or fence.verdict != "accepted":
         return Settled(verdict=SettleVerdict(fence.verdict), reason=fence.reason)
