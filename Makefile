@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z-]*:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup-demo ## Make thumbnails of real photographs with 300+ jobs; some fail on purpose (under a minute)
@@ -32,6 +32,28 @@ setup: ## Make .venv with everything needed to develop (quick when nothing chang
 setup-demo:
 	@hack/setup.sh demo
 
+##@ A cluster
+
+.PHONY: cluster-up
+cluster-up: setup-demo ## Make a kind cluster of three nodes, with whatever this machine has
+	@$(BIN)/python hack/kind up
+
+.PHONY: cluster-down
+cluster-down: setup-demo ## Remove it, and all that it added to this machine
+	@$(BIN)/python hack/kind down
+
+.PHONY: cluster-env
+cluster-env: setup-demo ## Print what a shell needs to reach it: eval "$(make -s cluster-env)"
+	@$(BIN)/python hack/kind env
+
+.PHONY: image
+image: setup-demo ## Build the image of api, operator and worker, and one with the tasks of examples/
+	@$(BIN)/python hack/kind image
+
+.PHONY: cluster-load
+cluster-load: setup-demo ## Copy both into the cluster's nodes (IMAGES="name:tag …" for others)
+	@$(BIN)/python hack/kind load $(IMAGES)
+
 ##@ While you work
 
 .PHONY: fmt
@@ -45,6 +67,7 @@ lint: setup ## Check style, formatting, types and the direction of imports
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
+	$(BIN)/mypy hack/kind/*.py hack/image/*.py || status=1; \
 	$(BIN)/mypy hack/reference/*.py hack/coverage_gate.py hack/crds.py examples/thumbnails/*.py || status=1; \
 	$(BIN)/lint-imports || status=1; \
 	exit $$status
@@ -83,5 +106,5 @@ mutants: setup ## Break each comparison of a fencing token, one at a time; a tes
 
 .PHONY: clean
 clean: ## Remove what the other targets made (.venv too)
-	@rm -rf .venv .coverage .coverage.* .taskjob .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	@rm -rf .venv .coverage .coverage.* .taskjob .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .image dist build
 	@find api client engine examples hack operator tests worker -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -45,10 +45,7 @@ FAILURES = MetricSpec(
 )
 RETRIES = MetricSpec("taskjob_retries_total", "counter", _TASK, "Failed attempts that will be retried.")
 DEAD = MetricSpec(
-    "taskjob_jobs_dead_lettered_total",
-    "counter",
-    _TASK,
-    "Jobs that a settle, the clock or a session ended for good.",
+    "taskjob_jobs_dead_lettered_total", "counter", _TASK, "Jobs that a settle or the clock made dead letters."
 )
 STALE = MetricSpec("taskjob_settles_refused_total", "counter", ("verdict", "reason"), "Settles stale or replayed.")
 EXPIRED = MetricSpec(

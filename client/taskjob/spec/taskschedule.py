@@ -7,23 +7,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taskjob.spec.metadata import Envelope
-from taskjob.spec.strict import Distinct, Labels, RareModel
+from taskjob.spec.strict import Distinct, Labels, StrictModel
 from taskjob.spec.taskjob import TaskJobSpec
 
 HistoryLimit = Annotated[int, Field(ge=0, le=100)]
 
 
-class TemplateMetadata(RareModel):
+class TemplateMetadata(StrictModel):
     labels: Labels | None = None
     annotations: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=32)] | None = None
 
 
-class JobTemplate(RareModel):
+class JobTemplate(StrictModel):
     metadata: TemplateMetadata | None = None
     spec: TaskJobSpec
 
 
-class TaskScheduleSpec(RareModel):
+class TaskScheduleSpec(StrictModel):
     schedules: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=128)]],
         Distinct,
@@ -39,6 +39,6 @@ class TaskScheduleSpec(RareModel):
     job_template: JobTemplate
 
 
-class TaskSchedule(Envelope, defer_build=True):
+class TaskSchedule(Envelope):
     kind: Literal["TaskSchedule"]
     spec: TaskScheduleSpec

@@ -22,9 +22,6 @@ MAX_YAML_DEPTH = 64
 MAX_YAML_NODES = 500_000
 MAX_ALIASES = 1_000
 
-# A newer libyaml has a bound of its own, which it may meet while it looks ahead and before we see an event.
-_TOO_DEEP = f"nested deeper than {MAX_YAML_DEPTH} levels"
-
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NULL = re.compile(r"(~|null|Null|NULL|)\Z")
@@ -78,8 +75,7 @@ def read_yaml(text: str | bytes) -> Iterator[YamlDocument]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        problem = _TOO_DEEP if "nesting depth" in (error.problem or "") else error.problem
-        raise InvalidYamlError(problem or "not YAML", line=line) from None
+        raise InvalidYamlError(error.problem or "not YAML", line=line) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidYamlError(f"not YAML text: {error}".splitlines()[0], line=1) from None
 
@@ -131,7 +127,7 @@ class _Builder:
         if event.tag is not None and event.tag not in {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}:
             raise InvalidYamlError(f"the tag {event.tag} is not read", line=line)
         if len(self._frames) >= MAX_YAML_DEPTH:
-            raise InvalidYamlError(_TOO_DEEP, line=line)
+            raise InvalidYamlError(f"nested deeper than {MAX_YAML_DEPTH} levels", line=line)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         path = self._place(line)
         self._frames.append(_Frame({} if is_mapping else [], path, event.anchor, self._nodes))

@@ -11,20 +11,9 @@ from taskjob.model import AttemptOutcome, Micros
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import lost_reason
 from taskjob_engine.lifecycle.history import hand_back_outcome
-from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.lifecycle.transitions import Ending
-from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.sessions import SessionState, ended, is_unheld, opened, refusal, renewed
-from taskjob_engine.store import (
-    LeaseReason,
-    ProgressMark,
-    Renewal,
-    Renewed,
-    SessionClosed,
-    SessionEnd,
-    SessionOpen,
-    StartMark,
-)
+from taskjob_engine.store import LeaseReason, ProgressMark, Renewal, Renewed, SessionEnd, SessionOpen, StartMark
 from taskjob_engine.stores.memory.ending import end_delivery
 from taskjob_engine.stores.memory.rows import JobRow
 from taskjob_engine.stores.memory.tables import Tables
@@ -47,7 +36,7 @@ def renew(db: Tables, item: Renewal, *, incarnation: str, now: Micros, jitter: C
     marks: tuple[StartMark | ProgressMark, ...] = (*item.started, *item.progress)
     for mark in marks:
         _report(db, session, mark, lost, now=now)
-    released: list[JobState] = []
+    released = 0
     if item.holding is not None:
         for job, lease in item.holding:
             _held(db, session, job, lease, lost)
@@ -57,20 +46,19 @@ def renew(db: Tables, item: Renewal, *, incarnation: str, now: Micros, jitter: C
         epoch=session.epoch,
         lost=tuple(lost.values()),
         cancelling=tuple(_stop_orders(db, session, now=now)),
-        released=len(released),
-        dead_letters=dead_letters(released),
+        released=released,
     )
 
 
-def close(db: Tables, item: SessionEnd, *, incarnation: str, now: Micros, jitter: Callable[[], float]) -> SessionClosed:
+def close(db: Tables, item: SessionEnd, *, incarnation: str, now: Micros, jitter: Callable[[], float]) -> bool:
     session = db.sessions.get(item.ref.session)
     if session is None or refusal(session, item.ref, incarnation=incarnation) is not None:
-        return SessionClosed(closed=False)
+        return False
     db.sessions[session.id] = ended(session, item, now=now)
-    held = leases_of(db, session) if item.release else []
-    for row in held:
-        end_delivery(db, row, Ending(hand_back_outcome(row.job)), now=now, jitter=jitter())
-    return SessionClosed(closed=True, dead_letters=dead_letters(row.job for row in held))
+    if item.release:
+        for row in leases_of(db, session):
+            end_delivery(db, row, Ending(hand_back_outcome(row.job)), now=now, jitter=jitter())
+    return True
 
 
 def leases_of(db: Tables, session: SessionState) -> list[JobRow]:
@@ -120,7 +108,7 @@ def _held(
 
 def _release_unheld(
     db: Tables, session: SessionState, item: Renewal, *, now: Micros, jitter: Callable[[], float]
-) -> list[JobState]:
+) -> int:
     holding = set(item.holding or ())
     unheld = [
         row
@@ -129,7 +117,7 @@ def _release_unheld(
     ]
     for row in unheld:
         end_delivery(db, row, Ending(AttemptOutcome.RELEASED), now=now, jitter=jitter())
-    return [row.job for row in unheld]
+    return len(unheld)
 
 
 def _stop_orders(db: Tables, session: SessionState, *, now: Micros) -> Iterable[LeaseReason]:

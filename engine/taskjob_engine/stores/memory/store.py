@@ -37,7 +37,6 @@ from taskjob_engine.store import (
     Renewal,
     Renewed,
     Rerun,
-    SessionClosed,
     SessionEnd,
     SessionOpen,
     Settled,
@@ -144,7 +143,7 @@ class MemoryStore:
         self._commit()
         return verdicts
 
-    async def session_close(self, items: Sequence[SessionEnd]) -> list[SessionClosed]:
+    async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
         now = self._begin()
         verdicts = [
             sessions.close(self._db, item, incarnation=self._incarnation, now=now, jitter=self._random.random)

@@ -35,7 +35,6 @@ from taskjob_engine.store import (
     Renewal,
     Renewed,
     Rerun,
-    SessionClosed,
     SessionEnd,
     SessionOpen,
     Settled,
@@ -186,7 +185,7 @@ class SQLiteStore:
     async def session_renew(self, items: Sequence[Renewal]) -> list[Renewed]:
         return await self._batch(sessions.session_renew, items)
 
-    async def session_close(self, items: Sequence[SessionEnd]) -> list[SessionClosed]:
+    async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
         return await self._batch(sessions.session_close, items)
 
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
