@@ -40,7 +40,7 @@ _LEASES = [f"{_STORE}/test_{name}.py" for name in ("settle", "sessions", "lease"
 _FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("leases", "opening", "writer", "faults")]
 _GATEWAY = [
     f"tests/gateway/test_{name}.py"
-    for name in ("resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")
+    for name in ("live", "resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")
 ]
 _DISPATCH = ["tests/unit/engine/test_waiting.py", "tests/engine/test_engine.py", "tests/gateway/test_dispatch.py"]
 _MEMORY = ("-k", "not sqlite")

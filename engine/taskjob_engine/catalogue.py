@@ -45,7 +45,10 @@ FAILURES = MetricSpec(
 )
 RETRIES = MetricSpec("taskjob_retries_total", "counter", _TASK, "Failed attempts that will be retried.")
 DEAD = MetricSpec(
-    "taskjob_jobs_dead_lettered_total", "counter", _TASK, "Jobs that a settle or the clock made dead letters."
+    "taskjob_jobs_dead_lettered_total",
+    "counter",
+    _TASK,
+    "Jobs that a settle, the clock or a session ended for good.",
 )
 STALE = MetricSpec("taskjob_settles_refused_total", "counter", ("verdict", "reason"), "Settles stale or replayed.")
 EXPIRED = MetricSpec(

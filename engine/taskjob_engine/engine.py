@@ -170,15 +170,17 @@ class Engine(Reading):
         """As the store's, without orders to stop for a time that the clock has jumped over: the worker measures an
         attempt by its own monotonic clock."""
         [renewed] = await self._heard(self._store.session_renew([renewal]))
+        self.recorder.buried(renewed.dead_letters)
         if renewed.cancelling and self.holdoff.skipped_seconds() > 0:
             orders = tuple(order for order in renewed.cancelling if order.reason != TIMED_OUT)
             return msgspec.structs.replace(renewed, cancelling=orders)
         return renewed
 
     async def close_session(self, end: SessionEnd) -> bool:
-        [closed] = await self._heard(self._store.session_close([end]))
+        [done] = await self._heard(self._store.session_close([end]))
+        self.recorder.buried(done.dead_letters)
         self._maintenance.nudge(Expire.name)
-        return closed
+        return done.closed
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """As the store's; results above the inline size are put into an artifact first."""

@@ -44,7 +44,17 @@ from taskjob_engine.catalogue import (
     WITNESSES_REFUSED,
     MetricSpec,
 )
-from taskjob_engine.store import Expired, Granted, Settled, Settlement, SettleVerdict, StoreInfo, Submission, Submitted
+from taskjob_engine.store import (
+    DeadLetters,
+    Expired,
+    Granted,
+    Settled,
+    Settlement,
+    SettleVerdict,
+    StoreInfo,
+    Submission,
+    Submitted,
+)
 
 Labels = tuple[str, ...]
 
@@ -132,7 +142,11 @@ class Recorder:
         kinds = {"lost": done.lapsed, "released": done.released, "timed_out": done.timed_out}
         for kind, count in (kinds | {"deadline": done.deadlines}).items():
             self._count(EXPIRED, (kind,), count)
-        for dead in done.dead_letters:
+        self.buried(done.dead_letters)
+
+    def buried(self, dead_letters: Sequence[DeadLetters]) -> None:
+        """Jobs that no settle made dead letters."""
+        for dead in dead_letters:
             self._count(DEAD, (dead.namespace, dead.queue, dead.task), dead.count)
 
     def promoted(self, count: int) -> None:

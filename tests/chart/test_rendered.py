@@ -55,7 +55,7 @@ def test_objects_name_their_namespace_unless_they_have_none(everything: Objects)
 
 
 def test_two_releases_share_no_cluster_wide_object_but_the_definitions(helm: Helm) -> None:
-    here, there = (helm.render(namespace=namespace) for namespace in ("one", "two"))
+    here, there = (helm.render(release=release) for release in ("one", "two"))
 
     shared = {key for key in here.keys() & there.keys() if key[0] in CLUSTER_WIDE}
 
@@ -107,9 +107,53 @@ def test_definitions_survive_an_uninstall_unless_told_otherwise(helm: Helm) -> N
 def test_names_stay_within_their_limits_and_differ(helm: Helm) -> None:
     objects = helm.render(release="a-release-with-quite-a-long-name-that-goes-on", namespace="n" * 63)
 
-    assert max(len(name) for _, name in objects) <= 63
+    assert max(len(name.rpartition("/")[2]) for _, name in objects) <= 63
 
 
 def test_monitors_are_off_unless_asked_for(helm: Helm, everything: Objects) -> None:
     assert ("ServiceMonitor", "taskjob-api") in everything
     assert not {"ServiceMonitor", "PodMonitor"} & {kind for kind, _ in helm.render()}
+
+
+def test_the_operator_gets_rights_over_pods_in_worker_namespaces_only(everything: Objects) -> None:
+    """No binding for the whole cluster reaches Deployments or pods; one in each worker namespace does."""
+    bound = {one["roleRef"]["name"] for (kind, _), one in everything.items() if kind == "ClusterRoleBinding"}
+    of_pods = {
+        name
+        for (kind, name), one in everything.items()
+        if kind == "ClusterRole" and any({"deployments", "pods"} & set(rule["resources"]) for rule in one["rules"])
+    }
+
+    assert not bound & of_pods
+    for namespace in ("default", "media"):
+        binding = everything["RoleBinding", f"{namespace}/taskjob-operator-workers"]
+        assert {binding["roleRef"]["name"]} == of_pods
+        assert everything["ServiceAccount", f"{namespace}/taskjob-worker"]["automountServiceAccountToken"] is False
+
+
+def test_nobody_may_write_a_status_but_the_operator(everything: Objects) -> None:
+    writers = {
+        name
+        for (kind, name), one in everything.items()
+        if kind == "ClusterRole"
+        for rule in one["rules"]
+        if any(resource.endswith("/status") for resource in rule["resources"])
+    }
+
+    assert {"taskjob-operator"} == writers
+
+
+def test_no_right_is_a_wildcard_and_secrets_are_nobodys(everything: Objects) -> None:
+    for (kind, name), one in everything.items():
+        for rule in one.get("rules", []) if kind in {"ClusterRole", "Role"} else []:
+            assert "*" not in {*rule["verbs"], *rule["resources"], *rule["apiGroups"]}, name
+            assert "secrets" not in rule["resources"], name
+
+
+def test_rights_of_people_and_the_admission_policy_can_be_left_to_others(helm: Helm, everything: Objects) -> None:
+    bare = helm.render("rbac.aggregateToDefaultRoles=false", "admissionPolicy.enabled=false")
+
+    assert ("ClusterRole", "taskjob-edit") in everything
+    assert ("ClusterRole", "taskjob-edit") not in bare
+    assert ("ValidatingAdmissionPolicy", "taskjob-taskqueue-workers") in everything
+    assert ("ValidatingAdmissionPolicy", "taskjob-taskqueue-workers") not in bare

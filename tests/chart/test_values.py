@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from rendered_chart import CHART, Helm
+from rendered_chart import CHART, OLDEST, Helm
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -59,13 +59,13 @@ def test_it_works_as_part_of_an_umbrella_chart(helm: Helm, tmp_path: Path) -> No
     )
     (umbrella / "values.yaml").write_text("global: {anything: 1}\ntaskjob: {enabled: true, api: {logLevel: DEBUG}}\n")
 
-    rendered = helm.run("template", "shop", str(umbrella))
+    rendered = helm.run("template", "shop", str(umbrella), *OLDEST)
 
     assert "shop-taskjob-api" in rendered
 
 
 def test_lint_finds_nothing(helm: Helm) -> None:
-    told = helm.run("lint", "--strict", str(CHART))
+    told = helm.run("lint", "--strict", *OLDEST, str(CHART))
 
     assert "0 chart(s) failed" in told
 
@@ -76,7 +76,7 @@ def test_lint_notices_a_broken_template(helm: Helm, tmp_path: Path) -> None:
     (broken / "templates/broken.yaml").write_text("{{ .Values.api.replicas | nosuchfunction }}")
 
     with pytest.raises(subprocess.CalledProcessError):
-        helm.run("lint", "--strict", str(broken))
+        helm.run("lint", "--strict", *OLDEST, str(broken))
 
 
 def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:

@@ -326,4 +326,4 @@ async def test_verdicts_of_one_call_stand_alone(world):
     renewals = [Renewal(ref=w.ref, ttl_seconds=15) for w in (second, first, second)]
     assert [a.renewed for a in await world.store.session_renew(renewals)] == [False, True, False]
     ends = [SessionEnd(ref=w.ref, release=True) for w in (second, first, first)]
-    assert await world.store.session_close(ends) == [False, True, False]
+    assert [done.closed for done in await world.store.session_close(ends)] == [False, True, False]

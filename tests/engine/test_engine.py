@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from taskjob.errors import UnavailableError
-from taskjob.model import AttemptOutcome, Owner, Phase
+from taskjob.model import AttemptOutcome, Owner, Phase, RetryChoice
 from taskjob_engine.errors import StoreRefusedError
 from taskjob_engine.store import Amendment, JobFilter, JobRef, QueueChange, Rerun
 
@@ -178,6 +178,29 @@ async def test_failures_of_the_store_are_counted_and_passed_on(lab, monkeypatch)
     with pytest.raises(UnavailableError):
         await lab.submit()
     assert b'taskjob_store_errors_total{code="Unavailable"} 1.0' in await lab.engine.metrics()
+
+
+async def test_dead_letters_of_a_leaving_worker_are_counted(lab):
+    """A bye interrupts what runs: once too often it ends the job."""
+    ref = await lab.submit(retry=RetryChoice(max_attempts=1, max_lost=0))
+    for _ in range(21):
+        worker = await lab.session()
+        await worker.run_one()
+        assert await worker.close(release=True)
+    assert (await lab.engine.get(ref)).phase is Phase.DEAD_LETTER
+    assert DEAD_LETTERS + b" 1.0" in await lab.engine.metrics()
+
+
+async def test_dead_letters_of_a_worker_that_forgets_what_it_is_granted_are_counted(lab):
+    ref = await lab.submit(retry=RetryChoice(max_attempts=1, max_lost=0))
+    worker = await lab.session()
+    while (await lab.engine.get(ref)).phase is not Phase.DEAD_LETTER:
+        await worker.lease(1)
+        assert (await worker.renew(holding=())).released == 1
+    assert DEAD_LETTERS + b" 1.0" in await lab.engine.metrics()
+
+
+DEAD_LETTERS = b'taskjob_jobs_dead_lettered_total{namespace="default",queue="default",task="demo"}'
 
 
 def signed(lab, seq):

@@ -14,6 +14,9 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/taskjob"
 
+OLDEST = ("--kube-version", "1.31.0")
+"""The oldest that the chart takes; a helm of one's own making does not know which one is current."""
+
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -27,11 +30,12 @@ class Helm:
         return subprocess.run([self.program, *arguments], check=True, capture_output=True, text=True, timeout=60).stdout
 
     def render(self, *settings: str, release: str = "taskjob", namespace: str = "taskjob-system") -> Objects:
-        """Objects by (kind, name), with the values set as `--set` writes them."""
+        """Objects by (kind, name), with the values set as `--set` writes them; what lies outside of the release's
+        namespace is named `namespace/name`."""
         options = [option for setting in settings for option in ("--set", setting)]
-        text = self.run("template", release, str(CHART), "--namespace", namespace, *options)
+        text = self.run("template", release, str(CHART), "--namespace", namespace, *OLDEST, *options)
         found = [document for document in yaml.safe_load_all(text) if document]
-        objects = {(one["kind"], one["metadata"]["name"]): one for one in found}
+        objects = {(one["kind"], _name(one["metadata"], namespace)): one for one in found}
         assert len(found) == len(objects), "two objects of one kind share a name"
         return objects
 
@@ -39,6 +43,11 @@ class Helm:
         with pytest.raises(subprocess.CalledProcessError) as refusal:
             self.render(*settings)
         return str(refusal.value.stderr)
+
+
+def _name(metadata: dict[str, Any], home: str) -> str:
+    place = metadata.get("namespace", home)
+    return str(metadata["name"]) if place == home else f"{place}/{metadata['name']}"
 
 
 def find_helm() -> str | None:

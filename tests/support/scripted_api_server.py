@@ -129,7 +129,7 @@ class ScriptedApiServer:
             return {"authenticated": True, "user": {"username": username, "extra": extra}}
         meant = [audience for audience in audiences if audience in spec["audiences"]]
         if not meant:
-            return {"authenticated": False, "error": "token audiences are not valid"}
+            return {"user": {}, "error": "token audiences are not valid"}
         user = {"username": username, "uid": "1", "groups": ["system:authenticated"], "extra": extra}
         return {"authenticated": True, "user": user, "audiences": meant}
 

@@ -75,7 +75,7 @@ class Worker:
 
     async def close(self, **more: Any) -> bool:
         [done] = await self.world.store.session_close([SessionEnd(ref=self.ref, **more)])
-        return done
+        return done.closed
 
     def settlement(self, grant: Granted, outcome: AttemptOutcome, **more: Any) -> Settlement:
         return Settlement(

@@ -162,7 +162,7 @@ class Twins:
     def close_session(self, session: Session, **fields: Any) -> bool:
         end = SessionEnd(**({"ref": session.ref()} | fields))
         [done] = self.same(lambda world, _: world.store.session_close([end]))
-        return done
+        return done.closed
 
     # ------------------------------------------------------------------------------------------ the visible state
 

@@ -33,7 +33,7 @@ _BROKEN = (httpx2.NetworkError, httpx2.RemoteProtocolError)
 
 
 class _User(msgspec.Struct):
-    username: str
+    username: str = ""  # an API server that says no sends a user without anything
     uid: str = ""
     groups: tuple[str, ...] | None = None
     extra: dict[str, tuple[str, ...]] | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taskjob.spec.strict import StrictModel, Time, keyed_by
+from taskjob.spec.strict import RareModel, Time, keyed_by
 
 Word = Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9]*$")]
 """A PascalCase word for programs: a reason or the type of a condition."""
@@ -17,7 +17,7 @@ Line = Annotated[str, Field(max_length=512)]
 Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 
-class Condition(StrictModel):
+class Condition(RareModel):
     """One aspect of the object's state."""
 
     type: Word

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from taskjob.spec.pod_values import KeyReference, OptionalReference, Quantity, exactly_one
-from taskjob.spec.strict import StrictModel
+from taskjob.spec.strict import RareModel
 
 RESERVED_VARIABLE_PREFIX = "TASKJOB_"
 
@@ -18,14 +18,14 @@ _POD_FIELDS = (
 )
 
 
-class FieldReference(StrictModel):
+class FieldReference(RareModel):
     """A fact about the pod itself."""
 
     field_path: Annotated[str, Field(max_length=400, pattern=_POD_FIELDS)]
     """For example metadata.name, spec.nodeName or status.podIP."""
 
 
-class ResourceReference(StrictModel):
+class ResourceReference(RareModel):
     """A request or limit of the worker's container."""
 
     resource: Annotated[str, Field(max_length=32, pattern=r"^(limits|requests)\.(cpu|memory|ephemeral-storage)$")]
@@ -35,7 +35,7 @@ class ResourceReference(StrictModel):
     """The unit, for example 1Mi."""
 
 
-class VariableSource(StrictModel):
+class VariableSource(RareModel):
     """Where a variable's value comes from; exactly one."""
 
     secret_key_ref: KeyReference | None = None
@@ -56,7 +56,7 @@ class VariableSource(StrictModel):
         return self
 
 
-class EnvironmentVariable(StrictModel):
+class EnvironmentVariable(RareModel):
     """One variable."""
 
     name: VariableName
@@ -77,7 +77,7 @@ class EnvironmentVariable(StrictModel):
         return self
 
 
-class EnvironmentSource(StrictModel):
+class EnvironmentSource(RareModel):
     """All keys of a ConfigMap or Secret as variables; exactly one."""
 
     prefix: VariableName | None = None

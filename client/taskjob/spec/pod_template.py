@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from taskjob.spec.pod_environment import EnvironmentSource
 from taskjob.spec.pod_values import LabelMap, LabelSelector, NamedReference
 from taskjob.spec.pod_volumes import Volume, VolumeMount
-from taskjob.spec.strict import LabelName, StrictModel, keyed_by
+from taskjob.spec.strict import LabelName, RareModel, keyed_by
 
 RESERVED_DOMAIN = "taskjob.dev/"
 RESERVED_ANNOTATIONS = (
@@ -28,7 +28,7 @@ AnyObject = Annotated[dict[str, Any], Field(max_length=8)]
 Annotations = Annotated[dict[LabelName, Annotated[str, Field(max_length=4096)]], Field(max_length=32)]
 
 
-class Toleration(StrictModel):
+class Toleration(RareModel):
     """A taint that the workers bear."""
 
     key: LabelName | None = None
@@ -47,7 +47,7 @@ class Toleration(StrictModel):
     """How long a NoExecute taint is borne."""
 
 
-class Affinity(StrictModel):
+class Affinity(RareModel):
     """Where the workers should run, beside which pods and away from which. As in a pod; the API server checks the
     contents when the operator applies the Deployment."""
 
@@ -61,7 +61,7 @@ class Affinity(StrictModel):
     """As in a pod."""
 
 
-class TopologySpreadConstraint(StrictModel):
+class TopologySpreadConstraint(RareModel):
     """How evenly the workers are spread over zones or nodes."""
 
     max_skew: Annotated[int, Field(ge=1, le=10_000)]
@@ -80,7 +80,7 @@ class TopologySpreadConstraint(StrictModel):
     """Fewest zones or nodes that must be there, for DoNotSchedule."""
 
 
-class PodTemplate(StrictModel):
+class PodTemplate(RareModel):
     """What the worker pods get beside what the operator decides."""
 
     labels: LabelMap | None = None

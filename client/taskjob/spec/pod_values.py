@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from taskjob.spec.strict import LabelName, LabelValue, StrictModel
+from taskjob.spec.strict import LabelName, LabelValue, RareModel, StrictModel
 
 _QUANTITY = r"^([0-9]+(\.[0-9]+)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 _DOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -48,7 +48,7 @@ Quantity = Annotated[
 ]
 
 
-class NamedReference(StrictModel):
+class NamedReference(RareModel):
     """An object of the same namespace."""
 
     name: DnsSubdomain
@@ -69,7 +69,7 @@ class KeyReference(OptionalReference):
     """The key."""
 
 
-class SelectorRequirement(StrictModel):
+class SelectorRequirement(RareModel):
     """One condition on a label."""
 
     key: LabelName
@@ -82,7 +82,7 @@ class SelectorRequirement(StrictModel):
     """For In and NotIn."""
 
 
-class LabelSelector(StrictModel):
+class LabelSelector(RareModel):
     """Pods by their labels."""
 
     match_labels: LabelMap | None = None

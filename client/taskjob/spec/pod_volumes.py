@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from taskjob.spec.pod_values import ConfigKey, DnsLabel, DnsSubdomain, Quantity, exactly_one
-from taskjob.spec.strict import StrictModel
+from taskjob.spec.strict import RareModel
 
 FileMode = Annotated[int, Field(ge=0, le=0o777)]
 VOLUME_KINDS = ("config_map", "secret", "empty_dir", "persistent_volume_claim")
@@ -17,7 +17,7 @@ RESERVED_MOUNT_PATHS = ("/var/run/secrets", "/run/secrets")
 _RELATIVE = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^/:\x00-\x1f][^:\x00-\x1f]*$")]
 
 
-class KeyToPath(StrictModel):
+class KeyToPath(RareModel):
     """One key as a file."""
 
     key: ConfigKey
@@ -35,7 +35,7 @@ class KeyToPath(StrictModel):
         return self
 
 
-class FileSource(StrictModel):
+class FileSource(RareModel):
     """What a ConfigMap and a Secret have in common as volumes."""
 
     items: Annotated[list[KeyToPath], Field(max_length=32)] | None = None
@@ -62,7 +62,7 @@ class SecretVolume(FileSource):
     """The Secret."""
 
 
-class EmptyDirVolume(StrictModel):
+class EmptyDirVolume(RareModel):
     """A folder that lives as long as the pod."""
 
     medium: Literal["Memory"] | None = None
@@ -72,7 +72,7 @@ class EmptyDirVolume(StrictModel):
     """Most that it may hold, for example 1Gi."""
 
 
-class ClaimVolume(StrictModel):
+class ClaimVolume(RareModel):
     """A PersistentVolumeClaim of the same namespace."""
 
     claim_name: DnsSubdomain
@@ -82,7 +82,7 @@ class ClaimVolume(StrictModel):
     """Mount it read-only."""
 
 
-class Volume(StrictModel):
+class Volume(RareModel):
     """Exactly one of configMap, secret, emptyDir and persistentVolumeClaim."""
 
     name: DnsLabel
@@ -108,7 +108,7 @@ class Volume(StrictModel):
         return self
 
 
-class VolumeMount(StrictModel):
+class VolumeMount(RareModel):
     """Where a volume stands in the worker's container."""
 
     name: DnsLabel

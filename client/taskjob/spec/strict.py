@@ -41,6 +41,12 @@ class StrictModel(BaseModel):
     )
 
 
+class RareModel(StrictModel):
+    """Base of documents that most processes never read; pydantic prepares for one when the first is read."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 def _distinct(values: Sequence[str]) -> Sequence[str]:
     if len(set(values)) != len(values):
         raise ValueError("the entries must differ from one another")

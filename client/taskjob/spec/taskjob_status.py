@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taskjob.spec.condition import Conditions, Generation, Line, Word
-from taskjob.spec.strict import INT32_MAX, StrictModel, Time
+from taskjob.spec.strict import INT32_MAX, RareModel, Time
 
 StatusPhase = Literal[
     "Submitted",
@@ -29,7 +29,7 @@ Counter = Annotated[int, Field(ge=0, le=INT32_MAX)]
 Identifier = Annotated[str, Field(max_length=64)]
 
 
-class ArtifactStatus(StrictModel):
+class ArtifactStatus(RareModel):
     """One artifact of the last completed attempt."""
 
     name: Annotated[str, Field(max_length=128)]
@@ -39,7 +39,7 @@ class ArtifactStatus(StrictModel):
     """Its size."""
 
 
-class DependencyStatus(StrictModel):
+class DependencyStatus(RareModel):
     """What became of one entry of spec.dependsOn."""
 
     name: Annotated[str, Field(max_length=52)]
@@ -52,7 +52,7 @@ class DependencyStatus(StrictModel):
     """Its final phase, once it has one."""
 
 
-class ArrayStatus(StrictModel):
+class ArrayStatus(RareModel):
     """Counters of an array, written at most every 10 seconds."""
 
     summary: Annotated[str, Field(max_length=32)] | None = None
@@ -77,7 +77,7 @@ class ArrayStatus(StrictModel):
     """The ranges did not fit; REST has them all."""
 
 
-class TaskJobStatus(StrictModel):
+class TaskJobStatus(RareModel):
     """What the job is now. Written by the operator only; never edited by hand."""
 
     phase: StatusPhase

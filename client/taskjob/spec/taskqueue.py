@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from taskjob.spec.metadata import Envelope, Metadata
 from taskjob.spec.retry import RetrySpec
-from taskjob.spec.strict import Count, QueueName, Retention, Seconds, StrictModel
+from taskjob.spec.strict import Count, QueueName, RareModel, Retention, Seconds, StrictModel
 from taskjob.spec.worker import DeploymentRef, WorkerSpec
 
 Replicas = Annotated[int, Field(ge=0, le=10_000)]
@@ -59,7 +59,7 @@ class QueueDocument(StrictModel):
     """The declared pause; a person's pause is `POST queues/{name}/pause`."""
 
 
-class AutoscalingSpec(StrictModel):
+class AutoscalingSpec(RareModel):
     """Who decides how many workers there are."""
 
     mode: Literal["Manual", "Builtin", "External", "Disabled"] = "Manual"
@@ -87,7 +87,7 @@ class AutoscalingSpec(StrictModel):
         return self
 
 
-class CircuitBreakerSpec(StrictModel):
+class CircuitBreakerSpec(RareModel):
     """Not built yet: pause the queue while most of its attempts fail."""
 
     failure_percent: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -100,14 +100,14 @@ class CircuitBreakerSpec(StrictModel):
     """How long it stays open."""
 
 
-class QueueJobDefaults(JobDefaultsSpec):
+class QueueJobDefaults(JobDefaultsSpec, defer_build=True):
     """Given at submit to jobs that leave them out."""
 
     active_deadline_seconds: Seconds | None = None
     """Not built yet: longest time of the whole job, from acceptance."""
 
 
-class TaskQueueSpec(QueueDocument):
+class TaskQueueSpec(QueueDocument, defer_build=True):
     """A queue and the pool of workers that serves it: `worker`, or `deploymentRef`, or neither (workers run
     elsewhere)."""
 
@@ -142,7 +142,7 @@ class QueueMetadata(Metadata):
     name: QueueName
 
 
-class TaskQueue(Envelope):
+class TaskQueue(Envelope, defer_build=True):
     """A queue: its limits, what its jobs get by default, and the pool of workers that serves it."""
 
     kind: Literal["TaskQueue"]

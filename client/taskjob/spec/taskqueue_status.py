@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taskjob.spec.condition import Conditions, Generation, Line, Word
-from taskjob.spec.strict import INT32_MAX, StrictModel, Time
+from taskjob.spec.strict import INT32_MAX, RareModel, Time
 
 Number = Annotated[int, Field(ge=0, le=INT32_MAX)]
 
 
-class LastScale(StrictModel):
+class LastScale(RareModel):
     """The last change of the number of workers."""
 
     at: Time | None = None
@@ -31,7 +31,7 @@ class LastScale(StrictModel):
     """The decision with its numbers, in a sentence for people."""
 
 
-class TaskQueueStatus(StrictModel):
+class TaskQueueStatus(RareModel):
     """What the queue and its workers are now. Written by the operator only; never edited by hand."""
 
     state: Annotated[str, Field(max_length=24, pattern=r"^[A-Z][A-Za-z]*$")]

@@ -7,23 +7,23 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taskjob.spec.metadata import Envelope
-from taskjob.spec.strict import Distinct, Labels, StrictModel
+from taskjob.spec.strict import Distinct, Labels, RareModel
 from taskjob.spec.taskjob import TaskJobSpec
 
 HistoryLimit = Annotated[int, Field(ge=0, le=100)]
 
 
-class TemplateMetadata(StrictModel):
+class TemplateMetadata(RareModel):
     labels: Labels | None = None
     annotations: Annotated[dict[str, Annotated[str, Field(max_length=1024)]], Field(max_length=32)] | None = None
 
 
-class JobTemplate(StrictModel):
+class JobTemplate(RareModel):
     metadata: TemplateMetadata | None = None
     spec: TaskJobSpec
 
 
-class TaskScheduleSpec(StrictModel):
+class TaskScheduleSpec(RareModel):
     schedules: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=128)]],
         Distinct,
@@ -39,6 +39,6 @@ class TaskScheduleSpec(StrictModel):
     job_template: JobTemplate
 
 
-class TaskSchedule(Envelope):
+class TaskSchedule(Envelope, defer_build=True):
     kind: Literal["TaskSchedule"]
     spec: TaskScheduleSpec

@@ -9,7 +9,7 @@ from pydantic import Field
 from taskjob.spec.pod_environment import EnvironmentVariable
 from taskjob.spec.pod_template import PodTemplate
 from taskjob.spec.pod_values import DnsLabel, DnsSubdomain, Quantity
-from taskjob.spec.strict import LabelName, StrictModel, keyed_by
+from taskjob.spec.strict import LabelName, RareModel, keyed_by
 
 DRAIN_SECONDS = 60
 
@@ -17,7 +17,7 @@ ModuleName = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za
 ResourceList = Annotated[dict[LabelName, Quantity], Field(max_length=16)]
 
 
-class Resources(StrictModel):
+class Resources(RareModel):
     """What a worker's container may use."""
 
     requests: ResourceList | None = None
@@ -27,7 +27,7 @@ class Resources(StrictModel):
     """Most that it may use."""
 
 
-class WorkerSpec(StrictModel):
+class WorkerSpec(RareModel):
     """Workers that the operator runs as a Deployment. The command is the operator's."""
 
     image: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9][-A-Za-z0-9._/:@]*$")]
@@ -60,7 +60,7 @@ class WorkerSpec(StrictModel):
     """What the worker pods get beside what the operator decides; an allow-list."""
 
 
-class DeploymentRef(StrictModel):
+class DeploymentRef(RareModel):
     """A Deployment of the same namespace that runs `taskjob worker`."""
 
     name: DnsSubdomain

@@ -22,6 +22,9 @@ MAX_YAML_DEPTH = 64
 MAX_YAML_NODES = 500_000
 MAX_ALIASES = 1_000
 
+# A newer libyaml has a bound of its own, which it may meet while it looks ahead and before we see an event.
+_TOO_DEEP = f"nested deeper than {MAX_YAML_DEPTH} levels"
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NULL = re.compile(r"(~|null|Null|NULL|)\Z")
@@ -75,7 +78,8 @@ def read_yaml(text: str | bytes) -> Iterator[YamlDocument]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark is not None else 1
-        raise InvalidYamlError(error.problem or "not YAML", line=line) from None
+        problem = _TOO_DEEP if "nesting depth" in (error.problem or "") else error.problem
+        raise InvalidYamlError(problem or "not YAML", line=line) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidYamlError(f"not YAML text: {error}".splitlines()[0], line=1) from None
 
@@ -127,7 +131,7 @@ class _Builder:
         if event.tag is not None and event.tag not in {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}:
             raise InvalidYamlError(f"the tag {event.tag} is not read", line=line)
         if len(self._frames) >= MAX_YAML_DEPTH:
-            raise InvalidYamlError(f"nested deeper than {MAX_YAML_DEPTH} levels", line=line)
+            raise InvalidYamlError(_TOO_DEEP, line=line)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         path = self._place(line)
         self._frames.append(_Frame({} if is_mapping else [], path, event.anchor, self._nodes))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import msgspec
 
 from taskjob.model.job import AttemptOutcome
+from taskjob.wire.merged_progress import merged
 from taskjob.wire.messages import (
     MAX_ITEMS,
     MAX_LOG_CHUNK_BYTES,
@@ -42,6 +43,7 @@ from taskjob.wire.messages import (
     Welcome,
     Witness,
 )
+from taskjob.wire.refused_results import settled_otherwise
 from taskjob.wire.worker_events import Answered, Event, Granted, Lapsed, Opened, Ordered, Refused
 from taskjob.wire.worker_identity import Identity
 
@@ -124,7 +126,7 @@ class WorkerSession:
         """The latest text and the latest checkpoint win."""
         key = (progress.job, progress.lease)
         if key in self._held:
-            self._progress[key] = _merge(self._progress.get(key), progress)
+            self._progress[key] = merged(self._progress.get(key), progress)
 
     def log(self, chunk: LogChunk) -> None:
         """Goes before or with the settle of its delivery. Chunks of one delivery are given in order of number."""
@@ -273,7 +275,7 @@ class WorkerSession:
             self._logs.extendleft(reversed(sent.logs))
             for item in sent.progress:
                 key = (item.job, item.lease)
-                self._progress[key] = _merge(item, self._progress.get(key, item))
+                self._progress[key] = merged(item, self._progress.get(key, item))
         self._sent.clear()
         self._unsaid_starts = dict(self._running)
 
@@ -324,8 +326,13 @@ class WorkerSession:
         if sent is None:
             return []
         self.renewed_at = max(self.renewed_at, sent.at)
+        instead = settled_otherwise(sent.settles, update.verdicts)
         for settle in sent.settles:
-            self._held.pop((settle.job, settle.lease), None)
+            key = (settle.job, settle.lease)
+            if key not in instead:
+                self._held.pop(key, None)
+            elif key in self._held:
+                self._settles.append(instead[key])
         return [Answered(sent.settles, update.verdicts)] if sent.settles else []
 
     def _on_lost(self, lost: tuple[LostLease, ...]) -> Lapsed:
@@ -386,14 +393,3 @@ class WorkerSession:
                 room -= len(bytes(settle.result))
         self._settles.extendleft(reversed(kept))
         return tuple(taken)
-
-
-def _merge(older: Progress | None, newer: Progress) -> Progress:
-    if older is None:
-        return newer
-    return Progress(
-        job=newer.job,
-        lease=newer.lease,
-        progress=newer.progress if newer.progress is not None else older.progress,
-        checkpoint=newer.checkpoint if newer.checkpoint is not msgspec.UNSET else older.checkpoint,
-    )

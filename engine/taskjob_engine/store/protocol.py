@@ -28,7 +28,7 @@ from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInf
 from taskjob_engine.store.leases import Leased, LeaseRequest, Settled, Settlement
 from taskjob_engine.store.people import Amendment, Changed, Disowning, JobRef, QueueChange, Rerun
 from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, Page
-from taskjob_engine.store.sessions import Renewal, Renewed, SessionEnd, SessionOpen
+from taskjob_engine.store.sessions import Renewal, Renewed, SessionClosed, SessionEnd, SessionOpen
 from taskjob_engine.store.standing import Standing, StoreInfo, WakeUp
 from taskjob_engine.store.submission import Submission, Submitted
 from taskjob_engine.store.upkeep import Expired, Promoted, Pruned
@@ -90,8 +90,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
-        """False where the epoch was stale, the principal another or the session gone (nothing changed). A session
+    async def session_close(self, items: Sequence[SessionEnd]) -> list[SessionClosed]:
+        """`closed` is False where the epoch was stale, the principal another or the session gone. A session
         that ends at once is gone for every later call; its leases lapse by `expire`, unless handed back here."""
         ...
 

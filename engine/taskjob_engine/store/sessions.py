@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskjob_engine.store.upkeep import DeadLetters
 from taskjob_engine.store.value import Value
 
 
@@ -72,6 +73,8 @@ class Renewed(Value, frozen=True, kw_only=True):
     lost: tuple[LeaseReason, ...] = ()
     cancelling: tuple[LeaseReason, ...] = ()
     released: int = 0
+    dead_letters: tuple[DeadLetters, ...] = ()
+    """Jobs that were released once too often."""
 
 
 class LeaseReason(Value, frozen=True, kw_only=True):
@@ -91,3 +94,11 @@ class SessionEnd(Value, frozen=True, kw_only=True):
     ref: SessionRef
     within_seconds: float = 0.0
     release: bool = False
+
+
+class SessionClosed(Value, frozen=True, kw_only=True):
+    """`closed` False: the epoch was stale, the principal another or the session gone; nothing changed.
+    `dead_letters`: jobs that were handed back once too often."""
+
+    closed: bool
+    dead_letters: tuple[DeadLetters, ...] = ()

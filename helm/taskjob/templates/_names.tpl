@@ -14,11 +14,6 @@
 {{- end }}
 {{- end }}
 
-{{/* Cluster-wide objects carry the namespace too, so that two releases do not share them. */}}
-{{- define "taskjob.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "taskjob.fullname" .) | trunc 50 | trimSuffix "-" }}
-{{- end }}
-
 {{- define "taskjob.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}

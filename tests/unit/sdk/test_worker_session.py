@@ -16,6 +16,7 @@ from taskjob.wire.messages import (
     Resume,
     Settle,
     Update,
+    Verdict,
     Welcome,
     Witness,
 )
@@ -314,6 +315,47 @@ def test_draining_asks_for_nothing_also_after_a_reconnect():
     machine.handle(welcome(epoch=2))
 
     assert machine.exchange(102, capacity=10).want == 0
+
+
+@pytest.mark.parametrize(("reason", "error"), [("TooLarge", "ResultTooLarge"), ("InvalidResult", "InvalidResult")])
+def test_a_result_that_the_server_refuses_fails_the_delivery_for_good(reason, error):
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"), grant("b"))))
+    machine.settle(settle("a", result=msgspec.Raw(b"1"), duration_seconds=2.5))
+    machine.settle(settle("b"))
+    sent = machine.exchange(101, capacity=0)
+    refused = Verdict(job="a", lease="l", verdict="rejected", reason=reason)
+
+    assert machine.handle(Update(seq=sent.seq, verdicts=(refused,))) == [Answered(sent.settle, (refused,))]
+    assert (list(machine.held), machine.unsaid) == ([("a", "l")], True)
+
+    again = machine.exchange(102, capacity=0)
+    [instead] = again.settle
+    assert (instead.job, instead.outcome, instead.retryable) == ("a", AttemptOutcome.FAILED, False)
+    assert (instead.error.type, instead.result, instead.duration_seconds) == (error, msgspec.UNSET, 2.5)
+    machine.handle(Update(seq=again.seq))
+    assert (list(machine.held), machine.unanswered) == ([], 0)
+
+
+def test_a_refused_checkpoint_says_nothing_of_the_settle_beside_it():
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"),)))
+    machine.settle(settle("a", result=msgspec.Raw(b"1")))
+    sent = machine.exchange(101, capacity=0)
+    refused = Verdict(job="a", lease="l", verdict="rejected", reason="InvalidCheckpoint")
+    machine.handle(Update(seq=sent.seq, verdicts=(refused,)))
+    assert (list(machine.held), machine.unanswered) == ([], 0)
+
+
+def test_a_refused_result_of_a_lease_that_was_lost_meanwhile_is_dropped():
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"),)))
+    machine.settle(settle("a", result=msgspec.Raw(b"1")))
+    sent = machine.exchange(101, capacity=0)
+    machine.handle(Update(lost=(LostLease(job="a", lease="l", reason="Expired"),)))
+    refused = Verdict(job="a", lease="l", verdict="rejected", reason="TooLarge")
+    machine.handle(Update(seq=sent.seq, verdicts=(refused,)))
+    assert (list(machine.held), machine.unanswered) == ([], 0)
 
 
 def test_the_highest_witness_is_sent_along():

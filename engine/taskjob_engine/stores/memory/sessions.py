@@ -11,9 +11,20 @@ from taskjob.model import AttemptOutcome, Micros
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import lost_reason
 from taskjob_engine.lifecycle.history import hand_back_outcome
+from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.lifecycle.transitions import Ending
+from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.sessions import SessionState, ended, is_unheld, opened, refusal, renewed
-from taskjob_engine.store import LeaseReason, ProgressMark, Renewal, Renewed, SessionEnd, SessionOpen, StartMark
+from taskjob_engine.store import (
+    LeaseReason,
+    ProgressMark,
+    Renewal,
+    Renewed,
+    SessionClosed,
+    SessionEnd,
+    SessionOpen,
+    StartMark,
+)
 from taskjob_engine.stores.memory.ending import end_delivery
 from taskjob_engine.stores.memory.rows import JobRow
 from taskjob_engine.stores.memory.tables import Tables
@@ -36,7 +47,7 @@ def renew(db: Tables, item: Renewal, *, incarnation: str, now: Micros, jitter: C
     marks: tuple[StartMark | ProgressMark, ...] = (*item.started, *item.progress)
     for mark in marks:
         _report(db, session, mark, lost, now=now)
-    released = 0
+    released: list[JobState] = []
     if item.holding is not None:
         for job, lease in item.holding:
             _held(db, session, job, lease, lost)
@@ -46,19 +57,20 @@ def renew(db: Tables, item: Renewal, *, incarnation: str, now: Micros, jitter: C
         epoch=session.epoch,
         lost=tuple(lost.values()),
         cancelling=tuple(_stop_orders(db, session, now=now)),
-        released=released,
+        released=len(released),
+        dead_letters=dead_letters(released),
     )
 
 
-def close(db: Tables, item: SessionEnd, *, incarnation: str, now: Micros, jitter: Callable[[], float]) -> bool:
+def close(db: Tables, item: SessionEnd, *, incarnation: str, now: Micros, jitter: Callable[[], float]) -> SessionClosed:
     session = db.sessions.get(item.ref.session)
     if session is None or refusal(session, item.ref, incarnation=incarnation) is not None:
-        return False
+        return SessionClosed(closed=False)
     db.sessions[session.id] = ended(session, item, now=now)
-    if item.release:
-        for row in leases_of(db, session):
-            end_delivery(db, row, Ending(hand_back_outcome(row.job)), now=now, jitter=jitter())
-    return True
+    held = leases_of(db, session) if item.release else []
+    for row in held:
+        end_delivery(db, row, Ending(hand_back_outcome(row.job)), now=now, jitter=jitter())
+    return SessionClosed(closed=True, dead_letters=dead_letters(row.job for row in held))
 
 
 def leases_of(db: Tables, session: SessionState) -> list[JobRow]:
@@ -108,7 +120,7 @@ def _held(
 
 def _release_unheld(
     db: Tables, session: SessionState, item: Renewal, *, now: Micros, jitter: Callable[[], float]
-) -> int:
+) -> list[JobState]:
     holding = set(item.holding or ())
     unheld = [
         row
@@ -117,7 +129,7 @@ def _release_unheld(
     ]
     for row in unheld:
         end_delivery(db, row, Ending(AttemptOutcome.RELEASED), now=now, jitter=jitter())
-    return len(unheld)
+    return [row.job for row in unheld]
 
 
 def _stop_orders(db: Tables, session: SessionState, *, now: Micros) -> Iterable[LeaseReason]:

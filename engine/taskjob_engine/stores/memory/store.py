@@ -37,6 +37,7 @@ from taskjob_engine.store import (
     Renewal,
     Renewed,
     Rerun,
+    SessionClosed,
     SessionEnd,
     SessionOpen,
     Settled,
@@ -143,7 +144,7 @@ class MemoryStore:
         self._commit()
         return verdicts
 
-    async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
+    async def session_close(self, items: Sequence[SessionEnd]) -> list[SessionClosed]:
         now = self._begin()
         verdicts = [
             sessions.close(self._db, item, incarnation=self._incarnation, now=now, jitter=self._random.random)

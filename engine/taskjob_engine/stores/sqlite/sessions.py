@@ -7,10 +7,21 @@ from collections.abc import Sequence
 from taskjob.errors import ConflictError
 from taskjob.model import AttemptOutcome
 from taskjob_engine.lifecycle import fencing, history, transitions
+from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies import sessions as rules
+from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.sessions import SessionState
-from taskjob_engine.store import LeaseReason, ProgressMark, Renewal, Renewed, SessionEnd, SessionOpen, StartMark
+from taskjob_engine.store import (
+    LeaseReason,
+    ProgressMark,
+    Renewal,
+    Renewed,
+    SessionClosed,
+    SessionEnd,
+    SessionOpen,
+    StartMark,
+)
 from taskjob_engine.stores.sqlite import permits, session_rows
 from taskjob_engine.stores.sqlite.deliveries import end_delivery, leases_of, past_delivery
 from taskjob_engine.stores.sqlite.rows import Loaded
@@ -29,7 +40,7 @@ def session_renew(tx: Transaction, items: Sequence[Renewal]) -> list[Renewed]:
     return [_renew(tx, item) for item in items]
 
 
-def session_close(tx: Transaction, items: Sequence[SessionEnd]) -> list[bool]:
+def session_close(tx: Transaction, items: Sequence[SessionEnd]) -> list[SessionClosed]:
     return [_close(tx, item) for item in items]
 
 
@@ -42,25 +53,27 @@ def _renew(tx: Transaction, item: Renewal) -> Renewed:
     session_rows.write(tx.connection, session)
     report = _Report(tx, session)
     report.apply(item)
-    released = 0 if item.holding is None else _release_unheld(tx, session, item)
+    released = [] if item.holding is None else _release_unheld(tx, session, item)
     return Renewed(
         renewed=True,
         epoch=session.epoch,
         lost=tuple(report.lost.values()),
         cancelling=_stop_orders(tx, session),
-        released=released,
+        released=len(released),
+        dead_letters=dead_letters(released),
     )
 
 
-def _close(tx: Transaction, item: SessionEnd) -> bool:
+def _close(tx: Transaction, item: SessionEnd) -> SessionClosed:
     session = session_rows.read(tx.connection, [item.ref.session]).get(item.ref.session)
     if session is None or rules.refusal(session, item.ref, incarnation=tx.incarnation) is not None:
-        return False
+        return SessionClosed(closed=False)
     session_rows.write(tx.connection, rules.ended(session, item, now=tx.now))
-    if item.release:
-        for loaded in leases_of(tx, session.id):
-            end_delivery(tx, loaded, Ending(history.hand_back_outcome(loaded.job)))
-    return True
+    if not item.release:
+        return SessionClosed(closed=True)
+    held = leases_of(tx, session.id)
+    released = [end_delivery(tx, loaded, Ending(history.hand_back_outcome(loaded.job))) for loaded in held]
+    return SessionClosed(closed=True, dead_letters=dead_letters(released))
 
 
 class _Report:
@@ -125,16 +138,14 @@ def _keep_progress(tx: Transaction, pk: int, mark: ProgressMark) -> bool:
     return changed > 0
 
 
-def _release_unheld(tx: Transaction, session: SessionState, item: Renewal) -> int:
+def _release_unheld(tx: Transaction, session: SessionState, item: Renewal) -> list[JobState]:
     holding = set(item.holding or ())
     unheld = [
         loaded
         for loaded in leases_of(tx, session.id)
         if (loaded.job.id, loaded.job.lease_id) not in holding and rules.is_unheld(loaded.lease_seq, item.holding_seq)
     ]
-    for loaded in unheld:
-        end_delivery(tx, loaded, Ending(AttemptOutcome.RELEASED))
-    return len(unheld)
+    return [end_delivery(tx, loaded, Ending(AttemptOutcome.RELEASED)) for loaded in unheld]
 
 
 def _stop_orders(tx: Transaction, session: SessionState) -> tuple[LeaseReason, ...]:

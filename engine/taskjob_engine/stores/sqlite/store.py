@@ -35,6 +35,7 @@ from taskjob_engine.store import (
     Renewal,
     Renewed,
     Rerun,
+    SessionClosed,
     SessionEnd,
     SessionOpen,
     Settled,
@@ -185,7 +186,7 @@ class SQLiteStore:
     async def session_renew(self, items: Sequence[Renewal]) -> list[Renewed]:
         return await self._batch(sessions.session_renew, items)
 
-    async def session_close(self, items: Sequence[SessionEnd]) -> list[bool]:
+    async def session_close(self, items: Sequence[SessionEnd]) -> list[SessionClosed]:
         return await self._batch(sessions.session_close, items)
 
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
