@@ -1,7 +1,9 @@
-"""The verdict over a chaos run, from outside: the client's log, the tasks' journals, the kill log, and the api.
+"""The verdict over a chaos run, from outside: the client's log, the tasks' journals, the workers' logs, the
+kill log, and the api.
 
 lost        an id that was acknowledged and is not found, or did not end
-doubled     a (job, run) with more than one recorded outcome, or an outcome its kind forbids
+doubled     a (job, run) with more than one recorded outcome, or an outcome its kind forbids; a settle that took
+            effect twice, or otherwise than recorded, by what the workers were told
 unexplained an execution after another of the same run that no logged kill, freeze, drain or failure explains
 """
 
@@ -17,6 +19,7 @@ from typing import Any
 import httpx2
 from faults import Fault
 from load import ClientLog
+from verdicts import contradictions, read_worker_logs
 
 ENDED = {"completed", "dead_letter", "cancelled"}
 BY_THE_TASK = {"failed", "timed_out", "snoozed"}
@@ -32,6 +35,8 @@ class Verdict:
     jobs: int = 0
     executions: int = 0
     reexecutions: int = 0
+    settled: int = 0
+    replayed: int = 0
 
     @property
     def clean(self) -> bool:
@@ -56,6 +61,9 @@ def read_journals(folder: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
 def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Fault]) -> Verdict:
     verdict = Verdict(jobs=len(log.accepted), broken=list(log.broken_promises))
     executions = read_journals(journals)
+    told = read_worker_logs(journals.parent)
+    verdict.broken += [f"settled without a grant: {line}" for line in told.nameless]
+    verdict.settled, verdict.replayed = told.count("accepted"), told.count("replayed")
     hurt = {fault.target for fault in faults}
     for accepted in log.accepted.values():
         reply = http.get(f"/jobs/{accepted.id}")
@@ -69,6 +77,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
         if job["phase"] not in accepted.expect:
             verdict.doubled.append(f"{accepted.id} ({accepted.kind}) ended {job['phase']}: {job.get('reason')}")
         attempts = http.get(f"/v1/namespaces/default/jobs/{accepted.id}/attempts").json()["items"]
+        verdict.doubled += contradictions(told, accepted.id, attempts, hurt)
         _judge_attempts(verdict, accepted.id, job, attempts)
         _judge_executions(verdict, accepted.id, attempts, executions, hurt)
         _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)

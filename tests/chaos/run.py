@@ -43,6 +43,7 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
     environment = {
         "CHAOS_JOURNAL": str(journals),
         "TASKJOB_SESSION_TTL_SECONDS": str(SESSION_TTL_SECONDS),
+        "TASKJOB_LOG_LEVEL": "DEBUG",  # workers tell each verdict
     }
     api = Member(
         "api",
@@ -122,6 +123,8 @@ async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, dict[
         "jobs": verdict.jobs,
         "executions": verdict.executions,
         "reexecutions": verdict.reexecutions,
+        "settled": verdict.settled,
+        "replayed": verdict.replayed,
         "api_kills": kills.count("api"),
         "worker_kills": len(kills) - kills.count("api"),
         "drains": sum(fault.action == "SIGTERM" for fault in fleet.faults),

@@ -31,4 +31,5 @@ def test_kills_under_load_lose_nothing_and_double_nothing() -> None:
     assert (API_KILLS, WORKER_KILLS) == (figures["api_kills"], figures["worker_kills"])
     assert 50 < figures["jobs"]
     assert 50 < figures["executions"]
+    assert 50 < figures["settled"]
     assert [0, 0, 0, 0] == [figures[name] for name in ("lost", "doubled", "unexplained", "broken")]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from taskjob.wire.codec import decode_to_worker, encode
+from taskjob.wire.message_limits import RefusedError
 from taskjob.wire.messages import MAX_FRAME_BYTES, Failure, GoAway, Held
 from taskjob_api.gateway.http import REVIEW_SECONDS
 
@@ -164,3 +165,45 @@ async def test_a_token_revoked_while_its_call_waits_ends_the_wait(house, hire, m
 
 def test_a_revoked_token_is_noticed_within_five_seconds():
     assert REVIEW_SECONDS < 5.0
+
+
+class TestAfterRestart:
+    """A session that this process has not met yet, asked for by calls side by side."""
+
+    @pytest.fixture
+    async def asked(self, house, hire, monkeypatch):
+        """Holds up the first renewal until the test says so; `worker` is unknown to the process."""
+        worker = await hire()
+        await house.restart()
+        renew, waits, go_on = house.engine.renew, asyncio.Event(), asyncio.Event()
+
+        async def held_up(renewal):
+            renewed = await renew(renewal)
+            if not waits.is_set():
+                waits.set()
+                await go_on.wait()
+            return renewed
+
+        monkeypatch.setattr(house.engine, "renew", held_up)
+        principal = house.authenticator.principal
+        first = asyncio.create_task(house.service.find(worker.welcome.session, worker.welcome.epoch, principal))
+        await asyncio.wait_for(waits.wait(), 10)
+        yield worker, principal, first, go_on
+        first.cancel()
+
+    async def test_both_calls_find_the_same_session(self, house, asked):
+        worker, principal, first, go_on = asked
+        second = await house.service.find(worker.welcome.session, worker.welcome.epoch, principal)
+        go_on.set()
+        assert await asyncio.wait_for(first, 10) is second
+        assert house.service.sessions.is_current(second)
+
+    async def test_a_call_of_an_epoch_that_was_resumed_meanwhile_is_refused(self, house, asked):
+        worker, _, first, go_on = asked
+        older = worker.welcome.epoch
+        resumed = await worker.resume()
+        assert resumed.epoch > older
+        go_on.set()
+        with pytest.raises(RefusedError, match="resumed meanwhile"):
+            await asyncio.wait_for(first, 10)
+        assert house.service.sessions.get(resumed.session).ref.epoch == resumed.epoch

@@ -122,6 +122,17 @@ async def test_a_log_goes_on_after_an_api_restart(house, hire):
     assert (await house.engine.logs(JobRef(namespace="default", id=grant.job))).text == "one two"
 
 
+async def test_a_lease_that_a_resume_only_claims_takes_no_log(house, hire):
+    owner, stranger = await hire(), await hire()
+    [job] = await house.submit("noop")
+    [grant] = await owner.take(1)
+    stranger.cut()
+    await stranger.resume(holding=[Held(job=job, lease=grant.lease)])
+    forged = LogChunk(job=job, lease=grant.lease, number=0, text="forged")
+    await stranger.call(stranger.exchange(logs=(forged,)))
+    assert (await house.engine.logs(JobRef(namespace="default", id=job))).text == ""
+
+
 class TestWitness:
     """What a worker brings back of the store: its own word proves a rollback, anything else nothing."""
 

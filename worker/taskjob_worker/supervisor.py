@@ -24,6 +24,7 @@ from taskjob.wire.messages import GoAway, SubmitVerdict
 from taskjob.wire.worker_events import Answered, Event, Granted, Lapsed, Opened, Ordered, Refused
 from taskjob.wire.worker_identity import Identity
 from taskjob.wire.worker_session import WorkerSession
+from taskjob_worker import settled
 from taskjob_worker.board import Board
 from taskjob_worker.carriers import Carrier
 from taskjob_worker.delivery import Delivery
@@ -152,9 +153,11 @@ class Supervisor:
         for event in events:
             match event:
                 case Granted():
+                    settled.note_grants(event.grants)
                     self._runner.grant(event.grants, now)
                     self._tick_soon()
                 case Answered():
+                    settled.note_verdicts(event)
                     for verdict in event.verdicts:
                         log.info("job %s: settle %s (%s)", verdict.job, verdict.verdict, verdict.reason)
                 case Ordered():

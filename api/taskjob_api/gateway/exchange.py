@@ -139,7 +139,8 @@ class Exchanges:
         lost = {(item.job, item.lease) for item in renewed.lost}
         for work in works:
             for held in work.exchange.holding or ():
-                if (held.job, held.lease) not in lost and held.job not in live.held:
+                known = held.job in live.held  # False: its run and delivery are looked up once more
+                if not known and (held.job, held.lease) not in lost:
                     live.hold(held.job, Holding(held.lease))
 
     async def _append_logs(self, live: LiveSession, works: Sequence[Work]) -> None:

@@ -219,8 +219,8 @@ class WorkerGateway:
         """The session of an HTTP call. Raises `RefusedError` SessionGone where it is unknown, another's, or over;
         `ForbiddenError` for a queue it may not serve any more; whether the epoch still counts, the store says."""
         live = self.sessions.get(session)
-        if live is None or live.ref.epoch < epoch:
-            # After a restart, or resumed on another replica meanwhile.
+        # After a restart, or resumed on another replica meanwhile.
+        if live is None or live.ref.epoch < epoch:  # True: a look into the store at every call
             live = await self._look_up(session, principal)
         if live is None or live.ref != SessionRef(session=session, epoch=epoch, principal=principal.name):
             raise RefusedError("SessionGone", "no such session, or it is over; register anew")

@@ -1,0 +1,75 @@
+"""What the workers were told of their settles, from their own logs, held against what the api recorded.
+
+A delivery's settle takes effect once: the first answer that a worker sees is `accepted`, or `replayed` where that
+answer was lost; every repeat is `replayed`, and the record says what the worker was told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+GRANTED = re.compile(r"granted job=(\w+) lease=(\w+) run=(\d+) delivery=(\d+)$")
+SETTLED = re.compile(r"settled job=(\w+) lease=(\w+) outcome=(\w+) verdict=(\w+)$")
+TOOK_EFFECT = {"accepted", "replayed"}
+BY_THE_WORKER = {"completed", "failed", "snoozed"}
+
+Delivery = tuple[str, int, int]
+"""Job, run and number."""
+
+
+@dataclass
+class Told:
+    """Of each delivery (outcome, verdict), in the order in which the worker heard them."""
+
+    of: dict[Delivery, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    nameless: list[str] = field(default_factory=list)
+    """Verdicts of deliveries that no log of a grant names."""
+
+    def count(self, verdict: str) -> int:
+        return sum(heard == verdict for lines in self.of.values() for _, heard in lines)
+
+
+def read_worker_logs(folder: Path) -> Told:
+    """A torn last line of a killed worker is dropped."""
+    told = Told()
+    for path in sorted(folder.glob("worker-*.log")):
+        granted: dict[tuple[str, str], Delivery] = {}
+        for line in path.read_text(errors="replace").splitlines():
+            if found := GRANTED.search(line):
+                job, lease, run, number = found.groups()
+                granted[job, lease] = (job, int(run), int(number))
+            elif found := SETTLED.search(line):
+                job, lease, outcome, verdict = found.groups()
+                delivery = granted.get((job, lease))
+                if delivery is None:
+                    told.nameless.append(line)
+                else:
+                    told.of[delivery].append((outcome, verdict))
+    return told
+
+
+def contradictions(told: Told, job: str, attempts: list[dict[str, Any]], hurt: set[str]) -> list[str]:
+    """What the workers heard of this job and what was recorded cannot both be true."""
+    found = []
+    for attempt in attempts:
+        delivery = (job, attempt.get("run", 0), attempt["number"])
+        outcome = attempt.get("outcome")
+        lines = told.of.get(delivery, [])
+        verdicts = [verdict for _, verdict in lines]
+        effective = [said for said, verdict in lines if verdict in TOOK_EFFECT]
+        if verdicts.count("accepted") > 1:
+            found.append(f"{delivery}: accepted {verdicts.count('accepted')} times")
+        if any(said != outcome for said in effective):
+            found.append(f"{delivery}: {effective} took effect, recorded is {outcome}")
+        first = next((at for at, verdict in enumerate(verdicts) if verdict in TOOK_EFFECT), len(verdicts))
+        if any(verdict != "replayed" for verdict in verdicts[first + 1 :]):
+            found.append(f"{delivery}: a repeat was told {verdicts[first + 1 :]}")
+        if outcome in BY_THE_WORKER and not effective and attempt["worker"] not in hurt:
+            found.append(f"{delivery}: {outcome} was recorded, {attempt['worker']} heard {verdicts}")
+    recorded = {(job, attempt.get("run", 0), attempt["number"]) for attempt in attempts}
+    heard = {delivery for delivery, lines in told.of.items() if delivery[0] == job and lines}
+    return [*found, *(f"{delivery}: settled, and no attempt of it is recorded" for delivery in heard - recorded)]
