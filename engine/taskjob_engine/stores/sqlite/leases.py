@@ -54,7 +54,7 @@ class Leases:
         """The job of an item, once."""
         job = call.jobs.pop(item.job, None)
         if not call.jobs:
-            self._calls.pop(item.lease, None)
+            self._calls.pop(item.lease, None)  # no fence: of what is forgotten here the rows are read
         return job
 
     def forget(self, lease: str | None, job: str) -> None:
