@@ -50,6 +50,8 @@ class Gate:
         self._hosts = frozenset({*settings.allowed_hosts, settings.host, "localhost"})
         self._origins = frozenset(origin.encode() for origin in settings.allowed_origins)
         self._longest_seconds = settings.request_seconds + MAX_WAIT_SECONDS
+        self._last_host: bytes | None = None
+        """The one that was allowed last."""
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
 
@@ -109,7 +111,10 @@ class Gate:
 
     def _check_host(self, scope: Scope) -> None:
         """Against DNS rebinding: a web page's own name must not reach an open server."""
-        host = (header(scope, b"host") or b"").decode("latin-1")
+        given = header(scope, b"host") or b""
+        if given == self._last_host:
+            return
+        host = given.decode("latin-1")
         name = re.sub(r":\d+\Z", "", host)
         if name not in self._hosts and not is_loopback(name):
             raise ForbiddenError(
@@ -118,6 +123,7 @@ class Gate:
                 hint="use http://127.0.0.1, or name it in TASKJOB_ALLOWED_HOSTS",
                 reason="HostNotAllowed",
             )
+        self._last_host = given
 
     def _check_origin(self, scope: Scope) -> None:
         """Against web pages: a browser tells its page's origin, which must be this server itself or allowed."""
@@ -153,8 +159,9 @@ class _Answer:
             self.begun = True
             self.on_begin()
             headers = cast("list[tuple[bytes, bytes]]", list(message.get("headers", ())))
-            if not any(name == b"x-request-id" for name, _ in headers):
-                message = {**message, "headers": [*headers, (b"x-request-id", self._request_id)]}
+            named = (b"x-request-id", self._request_id)
+            if named not in headers and not any(name == b"x-request-id" for name, _ in headers):
+                message = {**message, "headers": [*headers, named]}
         self.finished = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from taskjob.errors import InvalidError, TaskJobError, TooLargeError, UnsupportedMediaTypeError
 from taskjob_api.problems import encode_problem, problem_headers
+from taskjob_api.time_limit import TimeLimit
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -24,12 +25,15 @@ class ClientGoneError(Exception):
     """The peer closed the connection before its request was whole; nobody is left to answer."""
 
 
+_HEADERS = "taskjob.headers"
+
+
 def header(scope: Scope, name: bytes) -> bytes | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            found: bytes = value
-            return found
-    return None
+    """The first header of a name in lower case. The list is read once a request: a dozen headers are asked for."""
+    found: dict[bytes, bytes] | None = scope.get(_HEADERS)
+    if found is None:
+        found = scope[_HEADERS] = dict(reversed(scope["headers"]))
+    return found.get(name)
 
 
 def require_json(scope: Scope) -> None:
@@ -47,24 +51,37 @@ def require_json(scope: Scope) -> None:
 
 
 async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: float) -> bytes:
-    """The whole body. Raises `TooLargeError` as soon as it is known to be above `limit`, `InvalidError` where the
-    peer takes longer than `seconds`."""
-    _check_declared_length(scope, limit)
+    """As `read_body_within`, with a timer of its own."""
     try:
         async with asyncio.timeout(seconds):
-            message = await _next(receive)
-            body: bytes = message.get("body", b"")
-            if not message.get("more_body", False):
-                return _checked(body, limit)
-            chunks, size = [body], len(body)
-            while message.get("more_body", False):
-                message = await _next(receive)
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > limit:
-                    raise too_large(limit)
+            return await _whole_body(scope, receive, limit)
     except TimeoutError:
         raise BodyTimeoutError(f"the body did not arrive within {seconds:g} s") from None
+
+
+async def read_body_within(time: TimeLimit, scope: Scope, receive: Receive, *, limit: int) -> bytes:
+    """The whole body. Raises `TooLargeError` as soon as it is known to be above `limit`, `InvalidError` where the
+    peer takes longer than the time limit."""
+    try:
+        with time.call():
+            return await _whole_body(scope, receive, limit)
+    except TimeoutError:
+        raise BodyTimeoutError(f"the body did not arrive within {time.seconds:g} s") from None
+
+
+async def _whole_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    _check_declared_length(scope, limit)
+    message = await _next(receive)
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return _checked(body, limit)
+    chunks, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await _next(receive)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if size > limit:
+            raise too_large(limit)
     return b"".join(chunks)
 
 

@@ -129,6 +129,7 @@ def read_settings(environment: Mapping[str, str], **overrides: Any) -> tuple[Api
 
 
 @functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

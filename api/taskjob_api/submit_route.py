@@ -6,7 +6,6 @@ large together, further ones are shed.
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -23,10 +22,11 @@ from taskjob.errors import (
 )
 from taskjob.spec import MAX_BATCH_BYTES, MAX_BATCH_ITEMS, InvalidDocumentError
 from taskjob_api.auth import Caller
-from taskjob_api.http import MAX_BODY_BYTES, Receive, Scope, Send, header, read_body, require_json, send_json
+from taskjob_api.http import MAX_BODY_BYTES, Receive, Scope, Send, header, read_body_within, require_json, send_json
 from taskjob_api.job_documents import check_key, decode_json, read_submission
 from taskjob_api.rights import Right
 from taskjob_api.settings import ApiSettings
+from taskjob_api.time_limit import TimeLimit
 from taskjob_api.views import BatchResult, BatchVerdict, SubmittedJob
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import Submission, Submitted
@@ -54,7 +54,7 @@ _decode_batch = msgspec.json.Decoder(_Batch).decode
 class SubmitRoutes:
     def __init__(self, engine: Engine, settings: ApiSettings) -> None:
         self._engine = engine
-        self._seconds = settings.request_seconds
+        self._time = TimeLimit(settings.request_seconds)
         self._limit = settings.max_submits_in_flight
         self._in_flight = 0
         self._bytes_in_flight = 0
@@ -93,7 +93,7 @@ class SubmitRoutes:
         require_json(scope)
         namespace = await _namespace(scope)
         key = header(scope, b"idempotency-key")
-        body = await read_body(scope, receive, limit=MAX_BODY_BYTES, seconds=self._seconds)
+        body = await read_body_within(self._time, scope, receive, limit=MAX_BODY_BYTES)
         item = read_submission(body, namespace=namespace, key=None if key is None else check_key(key.decode("latin-1")))
         [verdict] = await self._submit([item])
         if verdict.outcome not in {"created", "existing"}:
@@ -123,7 +123,7 @@ class SubmitRoutes:
             raise InvalidError(
                 "a batch has no key of its own", field="Idempotency-Key", hint="give each item its idempotencyKey"
             )
-        body = await read_body(scope, receive, limit=MAX_BATCH_BYTES, seconds=self._seconds)
+        body = await read_body_within(self._time, scope, receive, limit=MAX_BATCH_BYTES)
         read = [_read_item(raw, namespace, number) for number, raw in enumerate(_items(body))]
         valid = [item for item in read if isinstance(item, Submission)]
         verdicts = iter(await self._submit(valid) if valid else ())
@@ -137,10 +137,10 @@ class SubmitRoutes:
             raise OverloadedError("too many submits wait for the store", retry_after_seconds=1)
         self._in_flight += 1
         try:
-            async with asyncio.timeout(self._seconds):
+            with self._time.call():
                 return await self._engine.submit(items)
         except TimeoutError:
-            raise OutcomeUnknownError(f"the store did not answer within {self._seconds:g} s") from None
+            raise OutcomeUnknownError(f"the store did not answer within {self._time.seconds:g} s") from None
         finally:
             self._in_flight -= 1
 

@@ -211,6 +211,16 @@ async def test_an_id_that_is_none_spoils_no_other_settle(world):
     assert (await world.job(job)).phase is Phase.COMPLETED
 
 
+async def test_g3_a_forged_lease_of_a_completed_job_is_no_repeat(world):
+    await world.submit()
+    worker = await world.worker()
+    grant = await worker.lease_one()
+    await worker.complete(grant)
+    forged = _with(worker.settlement(grant, AttemptOutcome.COMPLETED), lease="f" * 32)
+    [verdict] = await world.store.settle([forged])
+    assert verdict.verdict == "stale"
+
+
 async def test_g3_a_thief_s_own_settle_in_the_same_call_does_not_vouch_for_another_s(world):
     for _ in range(4):
         await world.submit()

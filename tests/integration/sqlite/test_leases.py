@@ -95,11 +95,14 @@ def test_a_grant_is_told_to_its_own_session_only():
 def test_nothing_is_remembered_of_grants_that_are_over():
     leases = Leases()
     leases.granted("l", session("s"), {"a": (1, STREAM), "b": (2, STREAM)}, now=7)
-    leases.granted("m", session("s"), {}, now=7)
+    leases.granted("m", session("s"), {"c": (3, STREAM)}, now=7)
+    leases.granted("n", session("s"), {}, now=7)
+    leases.forget("m", "c")
+    assert leases.call(settlement("c", lease="m")) is None
     leases.forget("l", "a")
     leases.forget("l", "a")
     leases.forget("k", "a")
     leases.forget(None, "a")
     assert leases.take(leases.call(settlement("b")), settlement("b")) == (2, STREAM)
     assert leases.call(settlement("b")) is None
-    assert len(leases) == 0
+    assert len(leases) == 0  # and so a store that serves for months holds no more than is leased

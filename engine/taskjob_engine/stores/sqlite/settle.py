@@ -70,7 +70,7 @@ def settle(tx: Transaction, items: Sequence[Settlement]) -> list[Settled]:
     plain = dict(_remembered(tx, items)) if _are_different(items) else {}
     if len(plain) == len(items):
         return _complete(tx, plain)
-    sessions = session_rows.read(tx.connection, {item.session for item in items})
+    sessions = session_rows.read(tx.connection, dict.fromkeys(item.session for item in items))
     if _are_different(items):
         plain |= _plain_completions(tx, {at: item for at, item in enumerate(items) if at not in plain}, sessions)
     completed = iter(_complete(tx, plain))

@@ -206,7 +206,8 @@ class Writer:
     # ---- on the event loop
 
     def _resolve(self, batch: list[_Call[Any]], outcomes: list[Any], hints: list[WakeUp]) -> None:
-        for call, outcome in zip(batch, outcomes, strict=True):
+        # Riders first: a grant goes out to its worker before its submit is answered.
+        for call, outcome in sorted(zip(batch, outcomes, strict=True), key=_is_no_rider):
             if call.future.done():
                 continue
             if isinstance(outcome, _Failed):
@@ -215,6 +216,10 @@ class Writer:
                 call.future.set_result(outcome)
         if hints:
             self._tell(hints)
+
+
+def _is_no_rider(answered: tuple[_Call[Any], Any]) -> bool:
+    return answered[0].items > 0
 
 
 def _apply_all(batch: list[_Call[Any]], tx: Transaction) -> list[Any]:
