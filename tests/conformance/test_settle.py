@@ -98,6 +98,15 @@ async def test_g3_a_forged_lease_is_stale(world):
     assert (await world.job(job)).phase is Phase.ASSIGNED
 
 
+async def test_g3_a_forged_lease_of_a_completed_job_is_no_replay(world):
+    _, worker, grant = await leased(world)
+    await worker.complete(grant)
+    forged = _with(worker.settlement(grant, AttemptOutcome.COMPLETED), lease="0" * 32)
+    [verdict] = await world.store.settle([forged])
+    assert verdict.verdict == "stale"
+    assert (await worker.complete(grant)).verdict == "replayed"
+
+
 async def test_g3_a_lease_is_bound_to_its_session_and_principal(world):
     job, worker, grant = await leased(world)
     thief = await world.worker(principal="token:thief")
