@@ -114,7 +114,7 @@ class VolumeMount(RareModel):
     name: DnsLabel
     """One of `volumes`."""
 
-    mount_path: Annotated[str, Field(min_length=2, max_length=512, pattern=r"^/[^:\x00-\x1f]+$")]
+    mount_path: Annotated[str, Field(min_length=2, max_length=512, pattern=r"^(/[^/:\x00-\x1f]+)+$")]
     """An absolute path; /var/run/secrets and /run/secrets are the operator's."""
 
     sub_path: _RELATIVE | None = None
@@ -134,5 +134,5 @@ class VolumeMount(RareModel):
 
 
 def stays_inside(path: str, field: str) -> None:
-    if ".." in path.split("/"):
-        raise ValueError(f"{field}: .. is not allowed")
+    if {".", ".."} & set(path.split("/")):
+        raise ValueError(f"{field}: . and .. are not allowed")
