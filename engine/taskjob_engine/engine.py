@@ -34,6 +34,7 @@ from taskjob_engine.store import (
     JobFilter,
     JobRef,
     JobStore,
+    PrincipalEnd,
     QueueChange,
     Renewal,
     Renewed,
@@ -181,6 +182,14 @@ class Engine(Reading):
         self.recorder.buried(done.dead_letters)
         self._maintenance.nudge(Expire.name)
         return done.closed
+
+    async def end_principals(self, items: Sequence[PrincipalEnd]) -> list[int]:
+        """The workers behind these principals are certainly dead: how many sessions of each ended. No hold-off: it
+        guards against our own deafness, and this was told."""
+        ended = await self._counted(self._store.end_principals(items))
+        for done in ended:
+            self.recorder.expired(done)
+        return [done.sessions for done in ended]
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """As the store's; results above the inline size are put into an artifact first."""

@@ -17,7 +17,7 @@ from taskjob_engine.logs import DeliveryLogs, LogPage
 from taskjob_engine.policies import explain
 from taskjob_engine.results import Results
 from taskjob_engine.settings import EngineSettings
-from taskjob_engine.store import DirtyJob, JobFilter, JobRef, JobStore, Page, Standing
+from taskjob_engine.store import DirtyJob, JobFilter, JobRef, JobStore, OwnedJob, Page, QueueLoad, Standing
 
 
 class Reading:
@@ -90,6 +90,15 @@ class Reading:
                     return told
                 ack = ()
                 await waiter.beyond(generation, seconds=min(left, self.settings.poll_seconds))
+
+    async def owned(self, cluster_id: str, *, after: str | None, limit: int) -> list[OwnedJob]:
+        return await self._store.owned(cluster_id, after=after, limit=limit)
+
+    async def loads(self, names: Sequence[tuple[str, str]]) -> list[QueueLoad]:
+        return await self._store.loads(names)
+
+    async def managed_queues(self, cluster_id: str) -> list[tuple[str, str]]:
+        return await self._store.managed_queues(cluster_id)
 
     async def explain(self, ref: JobRef) -> explain.Answer | None:
         """Why the job is where it is, in words, and what to do about it; None for an unknown job."""

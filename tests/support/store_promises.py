@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from taskjob.model import Job
-from taskjob_engine.store import Explanation
+from taskjob_engine.store import Explanation, QueueLoad
 
 
 def check_g2(before: Job | None, job: Job) -> None:
@@ -38,3 +40,14 @@ def facts(told: Explanation | None) -> tuple[object, ...] | None:
         told.running_in_queue,
         told.rate_retry_after_seconds,
     )
+
+
+def loads(told: list[QueueLoad]) -> list[tuple[object, ...]]:
+    """All but when `default` was first stored, which is each store's own business."""
+    return [
+        (
+            msgspec.structs.replace(load, queue=None),
+            load.queue and msgspec.structs.replace(load.queue, created_at=0),
+        )
+        for load in told
+    ]

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     RATE_LIMIT = "RateLimit"
     NO_WORKER_FOR_TASK = "NoWorkerForTask"
     QUEUE_NOT_FOUND = "QueueNotFound"
+    QUEUE_DELETED = "QueueDeleted"
     HOLD_OFF = "HoldOff"
     # leased
     ASSIGNED = "Assigned"

@@ -26,7 +26,10 @@ class JobDefaults(Record, frozen=True, kw_only=True):
 
 
 class Queue(Record, frozen=True, kw_only=True):
-    """`paused` is the declared half; `paused_by` the operational half, set by a person through the API."""
+    """`paused` is the declared half; `paused_by` the operational half, set by a person through the API.
+
+    `managed_by` is the cluster whose object declares the queue: people then change the object. `deleted`: the object is
+    gone; limits stay and jobs wait, until a queue of that name is declared again."""
 
     namespace: str
     name: str
@@ -36,5 +39,7 @@ class Queue(Record, frozen=True, kw_only=True):
     paused_by: str | None = None
     paused_reason: str | None = None
     paused_until: Micros | None = None
+    managed_by: str | None = None
+    deleted: bool = False
     revision: int = 0
     created_at: Micros = 0

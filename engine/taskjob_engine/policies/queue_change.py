@@ -1,9 +1,10 @@
-"""What `put_queue` does to a queue's record, and whether a queue is paused. Pure, used by every store."""
+"""What `put_queue` does to a queue's record, and whether its jobs may start. Pure, used by every store."""
 
 from __future__ import annotations
 
 import msgspec
 
+from taskjob.errors import ConflictError
 from taskjob.model import Micros, Queue
 from taskjob_engine.store import QueueChange
 
@@ -18,14 +19,25 @@ def new_queue(namespace: str, name: str, *, now: Micros) -> Queue:
 
 
 def changed_queue(queue: Queue | None, change: QueueChange, *, now: Micros) -> Queue:
-    """The queue after the change; the very same record where nothing differs (a repeat)."""
+    """The queue after the change; the very same record where nothing differs (a repeat).
+
+    Raises `ConflictError` ManagedByKubernetes where the declared half is another's to change."""
     before = queue or new_queue(change.namespace, change.name, now=now)
+    if change.declares and change.managed_by is None and before.managed_by is not None:
+        raise ConflictError(
+            f"queue {change.name!r} is declared by a TaskQueue; change that",
+            reason="ManagedByKubernetes",
+            hint=f"kubectl edit taskqueue {change.name} -n {change.namespace}",
+        )
     after = _replace(
         before,
         limits=before.limits if change.limits is None else change.limits,
         job_defaults=before.job_defaults if change.job_defaults is None else change.job_defaults,
         paused=before.paused if change.paused is None else change.paused,
     )
+    if change.deleted is not None:
+        gone = change.deleted and change.name != DEFAULT_QUEUE
+        after = _replace(after, deleted=gone, managed_by=None if change.deleted else change.managed_by)
     if change.pause is True:
         after = _replace(
             after,
@@ -43,6 +55,10 @@ def changed_queue(queue: Queue | None, change: QueueChange, *, now: Micros) -> Q
 def resumed(queue: Queue) -> Queue:
     """Without its operational pause; the declared one stays."""
     return _replace(queue, paused_by=None, paused_reason=None, paused_until=None)
+
+
+def may_lease(queue: Queue, *, now: Micros) -> bool:
+    return not queue.deleted and not is_paused(queue, now=now)
 
 
 def is_paused(queue: Queue, *, now: Micros) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from taskjob.model import Micros, WorkerInfo
+from taskjob.model import ErrorInfo, Micros, WorkerInfo
 from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.store import Renewal, SessionEnd, SessionOpen, SessionRef
@@ -20,7 +20,8 @@ _replace = msgspec.structs.replace
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     """`expires_at` may be shortened by a close; `full_expires_at` (last renewal + TTL) rules keyed jobs.
     `last_seq` is the seq of the last lease call that granted something in this epoch. `closed` sessions take
-    no call any more, but keyed leases of theirs may stand until `full_expires_at`."""
+    no call any more, but keyed leases of theirs may stand until `full_expires_at`; `ended_by` is the error that those
+    will have, where more is known than silence."""
 
     id: str
     principal: str
@@ -41,6 +42,7 @@ class SessionState(msgspec.Struct, frozen=True, kw_only=True):
     draining: bool = False
     closed: bool = False
     closed_at: Micros | None = None
+    ended_by: ErrorInfo | None = None
 
 
 def opened(item: SessionOpen, *, incarnation: str, now: Micros) -> SessionState:
@@ -99,6 +101,11 @@ def ended(session: SessionState, item: SessionEnd, *, now: Micros) -> SessionSta
     if item.release or item.within_seconds <= 0:
         return closed(_replace(session, expires_at=min(session.expires_at, now)), now=now)
     return _replace(session, expires_at=min(session.expires_at, now + micros(item.within_seconds)))
+
+
+def gone(session: SessionState, error: ErrorInfo, *, now: Micros) -> SessionState:
+    """After its worker's death was told: what is not held back for its key lapses at once."""
+    return closed(_replace(session, expires_at=min(session.expires_at, now), ended_by=error), now=now)
 
 
 def closed(session: SessionState, *, now: Micros) -> SessionState:

@@ -3,9 +3,10 @@
 from taskjob_engine.store.leases import Granted, Leased, LeaseRequest, Settled, Settlement, SettleVerdict
 from taskjob_engine.store.people import Amendment, Changed, Disowning, JobRef, QueueChange, Rerun
 from taskjob_engine.store.protocol import JobStore, Watcher
-from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, Page
+from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, OwnedJob, Page, QueueLoad
 from taskjob_engine.store.sessions import (
     LeaseReason,
+    PrincipalEnd,
     ProgressMark,
     Renewal,
     Renewed,
@@ -36,11 +37,14 @@ __all__ = [
     "LeaseReason",
     "LeaseRequest",
     "Leased",
+    "OwnedJob",
     "Page",
+    "PrincipalEnd",
     "ProgressMark",
     "Promoted",
     "Pruned",
     "QueueChange",
+    "QueueLoad",
     "Renewal",
     "Renewed",
     "Rerun",

@@ -51,7 +51,10 @@ class Disowning(Value, frozen=True, kw_only=True):
 
 class QueueChange(Value, frozen=True, kw_only=True):
     """Create or change a queue. Fields None are left alone (limits and defaults are replaced whole).
-    `pause` True/False sets or clears the operational pause by `actor`; `paused` the declared one."""
+    `pause` True/False sets or clears the operational pause by `actor`; `paused` the declared one.
+
+    `managed_by` says for which cluster an operator declares the queue; whoever else changes the declared half of a
+    managed queue is refused. `deleted`: True where its object is gone (it is not managed then), False declares it."""
 
     namespace: str
     name: str
@@ -62,3 +65,10 @@ class QueueChange(Value, frozen=True, kw_only=True):
     actor: str | None = None
     pause_reason: str | None = None
     pause_until: Micros | None = None
+    managed_by: str | None = None
+    deleted: bool | None = None
+
+    @property
+    def declares(self) -> bool:
+        """Whether it touches the declared half."""
+        return any(value is not None for value in (self.limits, self.job_defaults, self.paused, self.deleted))

@@ -27,8 +27,8 @@ from typing import Protocol
 from taskjob.model import Attempt, Job, Micros, NamespaceStats, Queue, WorkerInfo
 from taskjob_engine.store.leases import Leased, LeaseRequest, Settled, Settlement
 from taskjob_engine.store.people import Amendment, Changed, Disowning, JobRef, QueueChange, Rerun
-from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, Page
-from taskjob_engine.store.sessions import Renewal, Renewed, SessionClosed, SessionEnd, SessionOpen
+from taskjob_engine.store.reading import DirtyJob, Explanation, JobFilter, OwnedJob, Page, QueueLoad
+from taskjob_engine.store.sessions import PrincipalEnd, Renewal, Renewed, SessionClosed, SessionEnd, SessionOpen
 from taskjob_engine.store.standing import Standing, StoreInfo, WakeUp
 from taskjob_engine.store.submission import Submission, Submitted
 from taskjob_engine.store.upkeep import Expired, Promoted, Pruned
@@ -95,9 +95,15 @@ class JobStore(Protocol):
         that ends at once is gone for every later call; its leases lapse by `expire`, unless handed back here."""
         ...
 
+    async def end_principals(self, items: Sequence[PrincipalEnd]) -> list[Expired]:
+        """End every open session of each principal, whatever its expiry: its leases lapse now (started: LOST, else
+        RELEASED) with the error told, in the attempt records too. A keyed job's lease lapses with the same error when
+        `policies.sessions.lapse_due_at` says so. A repeat finds no session open."""
+        ...
+
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
-        """Grant ready jobs, lowest rank first, across all queues of the session. Never: a job of a paused queue,
-        one whose cancel was requested, one over a queue's maxConcurrency or rate, one of a task or queue that
+        """Grant ready jobs, lowest rank first, across all queues of the session. Never: a job of a paused or deleted
+        queue, one whose cancel was requested, one over a queue's maxConcurrency or rate, one of a task or queue that
         the session does not serve, one past its deadline, or one of a queue that does not exist (`default` always
         does). All grants of one call share one random lease id.
 
@@ -163,14 +169,19 @@ class JobStore(Protocol):
         ...
 
     async def put_queue(self, change: QueueChange) -> Queue:
-        """See `policies.queue_change`. A raised perConcurrencyKey hands out permits to waiters in the same
-        transaction; a lowered one takes none back."""
+        """See `policies.queue_change`, whose refusal (`ConflictError`) changes nothing. A raised perConcurrencyKey
+        hands out permits to waiters in the same transaction; a lowered one takes none back."""
         ...
 
     async def changes(self, cluster_id: str, ack: Sequence[tuple[str, int]], limit: int) -> list[DirtyJob]:
         """First forget each acknowledged (job id, version) where the row still has that version, then tell up to
         `limit` rows of this owner scope. At most one row a job; the latest snapshot wins, for the latest owner.
         A cluster owns jobs of many namespaces: an acknowledgement names none, as job ids are unique in the store."""
+        ...
+
+    async def owned(self, cluster_id: str, *, after: str | None, limit: int) -> list[OwnedJob]:
+        """Live jobs whose owner is of this cluster, in the order of their ids, from behind `after` on. The cost follows
+        what is told, not what is stored."""
         ...
 
     async def get(self, refs: Sequence[JobRef]) -> list[Job | None]: ...
@@ -191,6 +202,15 @@ class JobStore(Protocol):
 
     async def queues(self, namespace: str) -> list[Queue]:
         """By name; `default` is always among them."""
+        ...
+
+    async def loads(self, names: Sequence[tuple[str, str]]) -> list[QueueLoad]:
+        """For each (namespace, queue), in order, of one snapshot. The cost does not grow with what is ready, as long as
+        workers know its tasks."""
+        ...
+
+    async def managed_queues(self, cluster_id: str) -> list[tuple[str, str]]:
+        """(namespace, name) of all queues that this cluster manages, in order."""
         ...
 
     async def session(self, session: str) -> WorkerInfo | None:

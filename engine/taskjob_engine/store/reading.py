@@ -52,6 +52,36 @@ class Explanation(Value, frozen=True, kw_only=True):
     recent_rate_per_second: float = 0.0
 
 
+class QueueLoad(Value, frozen=True, kw_only=True):
+    """One queue at one moment: what waits and what serves it. `queue` is None where nobody made it.
+
+    `delayed` waits for a time or its back-off, `blocked` for a permit, a parent or a person. `unservable` is ready for
+    a task that no live session of the queue knows: all that is ready, where there is none. `workers` and `slots` are
+    those of the live sessions that serve the queue and `busy_slots` their leases, of whatever queue."""
+
+    namespace: str
+    name: str
+    queue: Queue | None = None
+    ready: int = 0
+    running: int = 0
+    delayed: int = 0
+    blocked: int = 0
+    dead_letters: int = 0
+    unservable: int = 0
+    oldest_ready_at: Micros | None = None
+    workers: int = 0
+    slots: int = 0
+    busy_slots: int = 0
+
+
+class OwnedJob(Value, frozen=True, kw_only=True):
+    """A live job of a custom resource."""
+
+    id: str
+    owner: Owner
+    created_at: Micros
+
+
 class DirtyJob(Value, frozen=True, kw_only=True):
     """The latest snapshot of a CR-owned job that its mirror has not acknowledged. `job` None: pruned."""
 

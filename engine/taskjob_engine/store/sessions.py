@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from taskjob.model import ErrorInfo
 from taskjob_engine.store.upkeep import DeadLetters
 from taskjob_engine.store.value import Value
 
@@ -81,6 +82,13 @@ class LeaseReason(Value, frozen=True, kw_only=True):
     job: str
     lease: str
     reason: str
+
+
+class PrincipalEnd(Value, frozen=True, kw_only=True):
+    """Whoever `principal` was is certainly gone; `error` says of what, in the record of each attempt it held."""
+
+    principal: str
+    error: ErrorInfo
 
 
 class SessionEnd(Value, frozen=True, kw_only=True):

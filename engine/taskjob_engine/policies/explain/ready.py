@@ -18,6 +18,14 @@ def ready(facts: Explanation, now: Micros) -> Answer:
             f"There is no queue {job.queue!r} in namespace {job.namespace!r}.",
             steps=(f"create the TaskQueue {job.queue}, or submit to a queue of: taskjob get queues",),
         )
+    if queue.deleted:
+        return answer(
+            job,
+            Reason.QUEUE_DELETED,
+            f"The TaskQueue {queue.name!r} was deleted. The job waits for a queue of that name.",
+            position=position,
+            steps=(f"create the TaskQueue {queue.name} again, or cancel the job: taskjob cancel {job.name or job.id}",),
+        )
     paused = _paused(job, queue, now, position)
     if paused is not None:
         return paused

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from taskjob.model import Micros
 from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle import rate, transitions
-from taskjob_engine.policies.queue_change import is_paused
+from taskjob_engine.policies.queue_change import may_lease
 from taskjob_engine.policies.sessions import SessionState, refusal, with_last_seq
 from taskjob_engine.store import Granted, Leased, LeaseRequest
 from taskjob_engine.stores.memory.ordered import Ordered
@@ -93,7 +93,7 @@ def _in_rank_order(db: Tables, session: SessionState, room: dict[QueueKey, int],
 
 def _open_queues(db: Tables, session: SessionState, *, now: Micros) -> list[QueueKey]:
     keys = [(session.namespace, name) for name in dict.fromkeys(session.queues)]
-    return [key for key in keys if (queue := db.queue(key, now=now)) is not None and not is_paused(queue, now=now)]
+    return [key for key in keys if (queue := db.queue(key, now=now)) is not None and may_lease(queue, now=now)]
 
 
 def _room(db: Tables, queue: QueueKey, *, now: Micros) -> int:

@@ -12,10 +12,10 @@ from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle import rate
 from taskjob_engine.lifecycle.cursor import decode_cursor, encode_cursor
 from taskjob_engine.lifecycle.history import current_attempt
-from taskjob_engine.lifecycle.state import State
+from taskjob_engine.lifecycle.state import LIVE, State
 from taskjob_engine.policies.matching import matches
 from taskjob_engine.policies.sessions import SessionState, session_view
-from taskjob_engine.store import DirtyJob, Explanation, JobFilter, JobRef, Page
+from taskjob_engine.store import DirtyJob, Explanation, JobFilter, JobRef, OwnedJob, Page, QueueLoad
 from taskjob_engine.stores.memory.asking import find
 from taskjob_engine.stores.memory.rows import JobRow, QueueKey
 from taskjob_engine.stores.memory.tables import Tables
@@ -65,6 +65,50 @@ def changes(db: Tables, cluster_id: str, limit: int) -> list[DirtyJob]:
     ]
 
 
+def owned(db: Tables, cluster_id: str, *, after: str | None, limit: int) -> list[OwnedJob]:
+    mine = (
+        OwnedJob(id=job, owner=row.details.owner, created_at=row.job.created_at)
+        for job, row in sorted(db.jobs.items())
+        if row.details.owner is not None and row.details.owner.cluster_id == cluster_id and row.job.state in LIVE
+    )
+    return list(itertools.islice((job for job in mine if after is None or job.id > after), limit))
+
+
+def load(db: Tables, key: QueueKey, *, now: Micros) -> QueueLoad:
+    counts = db.ledger.counts(key, _oldest(db, key))
+    serving = _serving(db, key, now=now)
+    known = {task for session in serving for task in session.tasks}
+    waiting = Counter(row.job.reason for row in db.jobs.values() if row.queue_key == key and _waits(row))
+    blocked = sum(waiting[reason] for reason in (Reason.LIMITED, Reason.SUSPENDED, Reason.BLOCKED))
+    return QueueLoad(
+        namespace=key[0],
+        name=key[1],
+        queue=db.queue(key, now=now),
+        ready=counts.ready,
+        running=counts.leased,
+        delayed=counts.waiting - blocked,
+        blocked=blocked,
+        dead_letters=counts.dead_letter,
+        unservable=sum(len(stream) for task, stream in db.ready[key].items() if task not in known),
+        oldest_ready_at=counts.oldest_ready_at,
+        workers=len(serving),
+        slots=sum(session.slots for session in serving),
+        busy_slots=sum(len(db.leases[session.id]) for session in serving),
+    )
+
+
+def _waits(row: JobRow) -> bool:
+    return row.job.state is State.WAITING
+
+
+def _serving(db: Tables, key: QueueKey, *, now: Micros) -> list[SessionState]:
+    return [
+        session
+        for session in db.sessions.values()
+        if session.namespace == key[0] and key[1] in session.queues and not session.closed and session.expires_at > now
+    ]
+
+
 def session_info(db: Tables, session: str) -> WorkerInfo | None:
     found = db.sessions.get(session)
     return None if found is None or found.closed else session_view(found, held=len(db.leases[session]))
@@ -87,11 +131,7 @@ def explain(db: Tables, ref: JobRef, *, now: Micros) -> Explanation | None:
     if row is None:
         return None
     key = row.queue_key
-    serving = [
-        session
-        for session in db.sessions.values()
-        if session.namespace == key[0] and key[1] in session.queues and not session.closed and session.expires_at > now
-    ]
+    serving = _serving(db, key, now=now)
     capable = [session for session in serving if row.job.task in session.tasks]
     return Explanation(
         job=row.view(),

@@ -10,13 +10,24 @@ from taskjob.errors import ConflictError
 from taskjob.model import AttemptOutcome, Micros
 from taskjob_engine.lifecycle import transitions
 from taskjob_engine.lifecycle.fencing import lost_reason
-from taskjob_engine.lifecycle.history import hand_back_outcome
+from taskjob_engine.lifecycle.history import hand_back_outcome, lapse
 from taskjob_engine.lifecycle.state import JobState
 from taskjob_engine.lifecycle.transitions import Ending
 from taskjob_engine.policies.dead_letters import dead_letters
-from taskjob_engine.policies.sessions import SessionState, ended, is_unheld, opened, refusal, renewed
+from taskjob_engine.policies.sessions import (
+    SessionState,
+    ended,
+    gone,
+    is_unheld,
+    lapse_due_at,
+    opened,
+    refusal,
+    renewed,
+)
 from taskjob_engine.store import (
+    Expired,
     LeaseReason,
+    PrincipalEnd,
     ProgressMark,
     Renewal,
     Renewed,
@@ -71,6 +82,27 @@ def close(db: Tables, item: SessionEnd, *, incarnation: str, now: Micros, jitter
     for row in held:
         end_delivery(db, row, Ending(hand_back_outcome(row.job)), now=now, jitter=jitter())
     return SessionClosed(closed=True, dead_letters=dead_letters(row.job for row in held))
+
+
+def end_principal(db: Tables, item: PrincipalEnd, *, now: Micros, jitter: Callable[[], float]) -> Expired:
+    mine = [s for s in db.sessions.values() if s.principal == item.principal and not s.closed]
+    lapsed: list[JobRow] = []
+    lost = 0
+    for session in sorted(mine, key=lambda s: s.id):
+        session = db.sessions[session.id] = gone(session, item.error, now=now)  # noqa: PLW2901 - the same, ended
+        for row in leases_of(db, session):
+            if lapse_due_at(session, row.job) > now:
+                continue
+            ending = lapse(row.job, item.error)
+            lost += ending.outcome is AttemptOutcome.LOST
+            end_delivery(db, row, ending, now=now, jitter=jitter())
+            lapsed.append(row)
+    return Expired(
+        lapsed=lost,
+        released=len(lapsed) - lost,
+        sessions=len(mine),
+        dead_letters=dead_letters([row.job for row in lapsed]),
+    )
 
 
 def leases_of(db: Tables, session: SessionState) -> list[JobRow]:

@@ -30,10 +30,13 @@ from taskjob_engine.store import (
     JobRef,
     Leased,
     LeaseRequest,
+    OwnedJob,
     Page,
+    PrincipalEnd,
     Promoted,
     Pruned,
     QueueChange,
+    QueueLoad,
     Renewal,
     Renewed,
     Rerun,
@@ -153,6 +156,12 @@ class MemoryStore:
         self._commit()
         return verdicts
 
+    async def end_principals(self, items: Sequence[PrincipalEnd]) -> list[Expired]:
+        now = self._begin()
+        done = [sessions.end_principal(self._db, item, now=now, jitter=self._random.random) for item in items]
+        self._commit()
+        return done
+
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
         now = self._begin()
         leased = [
@@ -242,6 +251,10 @@ class MemoryStore:
                 del self._db.dirty[job]
         return reading.changes(self._db, cluster_id, limit)
 
+    async def owned(self, cluster_id: str, *, after: str | None, limit: int) -> list[OwnedJob]:
+        self._begin()
+        return reading.owned(self._db, cluster_id, after=after, limit=limit)
+
     async def get(self, refs: Sequence[JobRef]) -> list[Job | None]:
         self._begin()
         rows = [asking.find(self._db, ref) for ref in refs]
@@ -267,6 +280,14 @@ class MemoryStore:
         now = self._begin()
         self._db.queue((namespace, DEFAULT_QUEUE), now=now)
         return [queue for key, queue in sorted(self._db.queues.items()) if key[0] == namespace]
+
+    async def loads(self, names: Sequence[tuple[str, str]]) -> list[QueueLoad]:
+        now = self._begin()
+        return [reading.load(self._db, name, now=now) for name in names]
+
+    async def managed_queues(self, cluster_id: str) -> list[tuple[str, str]]:
+        self._begin()
+        return sorted(key for key, queue in self._db.queues.items() if queue.managed_by == cluster_id)
 
     async def session(self, session: str) -> WorkerInfo | None:
         self._begin()

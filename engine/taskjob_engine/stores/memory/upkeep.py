@@ -33,7 +33,7 @@ def expire(db: Tables, limit: int, *, now: Micros, at: Micros, skipped: Micros, 
     lapsed = released = 0
     lapsing = list(_lapsing(db, now=at))
     for row in lapsing[:limit]:
-        ending = lapse(row.job, LEASE_EXPIRED)
+        ending = lapse(row.job, db.sessions[row.job.session or ""].ended_by or LEASE_EXPIRED)
         lapsed += ending.outcome is AttemptOutcome.LOST
         released += ending.outcome is AttemptOutcome.RELEASED
         end_delivery(db, row, ending, now=now, jitter=jitter())

@@ -15,7 +15,7 @@ from taskjob_engine.policies.queue_change import DEFAULT_QUEUE, new_queue
 
 _COLUMNS = (
     "id, namespace, name, declared, limits, job_defaults, paused, paused_by, paused_reason,"
-    " paused_until, revision, created_at, rate_cell"
+    " paused_until, revision, created_at, rate_cell, managed_by, deleted"
 )
 
 
@@ -71,7 +71,8 @@ class Catalog:
         queue = entry.queue
         self._connection.execute(
             "UPDATE queue SET declared = ?, limits = ?, job_defaults = ?, paused = ?, paused_by = ?,"
-            " paused_reason = ?, paused_until = ?, revision = ?, created_at = ?, rate_cell = ? WHERE id = ?",
+            " paused_reason = ?, paused_until = ?, revision = ?, created_at = ?, managed_by = ?, deleted = ?,"
+            " rate_cell = ? WHERE id = ?",
             (entry.declared, *_record(queue), entry.rate_cell, entry.id),
         )
         self._remember(entry)
@@ -84,7 +85,8 @@ class Catalog:
     def _add(self, queue: Queue, *, declared: bool) -> Entry:
         number = self._connection.execute(
             "INSERT INTO queue (namespace, name, declared, limits, job_defaults, paused, paused_by,"
-            " paused_reason, paused_until, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " paused_reason, paused_until, revision, created_at, managed_by, deleted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (queue.namespace, queue.name, declared, *_record(queue)),
         ).lastrowid
         entry = Entry(int(number or 0), declared, queue)
@@ -98,7 +100,8 @@ class Catalog:
 
 def entry_of(row: tuple[object, ...]) -> Entry:
     """Read a row of `_COLUMNS`."""
-    number, namespace, name, declared, limits, defaults, paused, by, reason, until, revision, made, cell = row
+    number, namespace, name, declared, limits, defaults, paused, by, reason, until, revision, made, *more = row
+    cell, manager, gone = more
     queue = msgspec.convert(
         {
             "namespace": namespace,
@@ -109,6 +112,8 @@ def entry_of(row: tuple[object, ...]) -> Entry:
             "pausedBy": by,
             "pausedReason": reason,
             "pausedUntil": until,
+            "managedBy": manager,
+            "deleted": bool(gone),
             "revision": revision,
             "createdAt": made,
         },
@@ -144,4 +149,6 @@ def _record(queue: Queue) -> tuple[object, ...]:
         queue.paused_until,
         queue.revision,
         queue.created_at,
+        queue.managed_by,
+        queue.deleted,
     )

@@ -14,7 +14,7 @@ from taskjob.model.times import SECOND
 from taskjob_engine.lifecycle import rate
 from taskjob_engine.lifecycle.state import SUSPECT_AFTER, State
 from taskjob_engine.lifecycle.transitions import UNSTARTED_SECONDS
-from taskjob_engine.policies.queue_change import is_paused
+from taskjob_engine.policies.queue_change import may_lease
 from taskjob_engine.policies.sessions import SessionState, refusal
 from taskjob_engine.store import Granted, Leased, LeaseRequest
 from taskjob_engine.stores.sqlite import bodies, session_rows
@@ -204,7 +204,7 @@ def _granted(
 
 def _open_queues(tx: Transaction, session: SessionState) -> list[Entry]:
     found = (tx.catalog.find_queue(session.namespace, name) for name in dict.fromkeys(session.queues))
-    return [entry for entry in found if entry and entry.declared and not is_paused(entry.queue, now=tx.now)]
+    return [entry for entry in found if entry and entry.declared and may_lease(entry.queue, now=tx.now)]
 
 
 def _streams_of(tx: Transaction, session: SessionState, queues: Sequence[Entry]) -> list[Stream]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from taskjob.model import Queue
-from taskjob_engine.policies.queue_change import changed_queue
+from taskjob_engine.policies.queue_change import DEFAULT_QUEUE, changed_queue, new_queue
 from taskjob_engine.store import QueueChange
 from taskjob_engine.stores.sqlite import permits
 from taskjob_engine.stores.sqlite.transaction import Transaction
@@ -12,10 +12,12 @@ from taskjob_engine.stores.sqlite.transaction import Transaction
 def put_queue(tx: Transaction, change: QueueChange) -> Queue:
     known = tx.catalog.find_queue(change.namespace, change.name)
     before = known.queue if known is not None and known.declared else None
-    entry = tx.catalog.queue(change.namespace, change.name, declare=True, now=tx.now)
-    if before is None and change.name == "default":
-        before = entry.queue
+    if before is None and change.name == DEFAULT_QUEUE:
+        before = new_queue(change.namespace, change.name, now=tx.now)
     queue = changed_queue(before, change, now=tx.now)
+    if queue is before and known is not None and known.declared:
+        return queue
+    entry = tx.catalog.queue(change.namespace, change.name, declare=True, now=tx.now)
     tx.catalog.put(entry._replace(queue=queue))
     permits.hand_over_queue(tx, entry.id)
     announce_work(tx, entry.id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from taskjob.model import Micros
+from taskjob.model import ErrorInfo, Micros
 from taskjob.model.times import SECOND
 from taskjob_engine.policies.sessions import SessionState
 from taskjob_engine.stores.sqlite.rows import json_text
@@ -22,6 +22,7 @@ _JSON = {
     "tasks": "json(session.tasks)",
     "draining": "json(iif(session.draining, 'true', 'false'))",
     "closed": "json(iif(session.closed, 'true', 'false'))",
+    "ended_by": "json(session.ended_by)",
 }
 SESSION_JSON = "json_object(" + ", ".join(f"'{name}', {_JSON.get(name, f'session.{name}')}" for name in _COLUMNS) + ")"
 
@@ -45,9 +46,16 @@ def select(connection: sqlite3.Connection, condition: str, values: tuple[Any, ..
     return _rows.decode(text)
 
 
+def causes(connection: sqlite3.Connection) -> dict[str, ErrorInfo]:
+    """Of closed sessions by id: what is known of the death of those of which more is known than silence."""
+    told = select(connection, "closed AND ended_by IS NOT NULL", ())
+    return {session.id: session.ended_by for session in told if session.ended_by is not None}
+
+
 def write(connection: sqlite3.Connection, session: SessionState) -> None:
     values = {name: getattr(session, name) for name in _COLUMNS}
     values |= {"queues": json_text(session.queues), "tasks": json_text(session.tasks)}
+    values["ended_by"] = None if session.ended_by is None else json_text(session.ended_by)
     marks = ", ".join("?" * len(_COLUMNS))
     connection.execute(
         f"INSERT OR REPLACE INTO session ({', '.join(_COLUMNS)}) VALUES ({marks})",  # noqa: S608 - our own names

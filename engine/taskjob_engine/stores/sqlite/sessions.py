@@ -1,4 +1,5 @@
-"""The verbs session_open, session_renew and session_close, and what becomes of a session's leases meanwhile."""
+"""The verbs session_open, session_renew, session_close and end_principals, and what becomes of a session's leases
+meanwhile."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from taskjob_engine.policies import sessions as rules
 from taskjob_engine.policies.dead_letters import dead_letters
 from taskjob_engine.policies.sessions import SessionState
 from taskjob_engine.store import (
+    Expired,
     LeaseReason,
+    PrincipalEnd,
     ProgressMark,
     Renewal,
     Renewed,
@@ -42,6 +45,26 @@ def session_renew(tx: Transaction, items: Sequence[Renewal]) -> list[Renewed]:
 
 def session_close(tx: Transaction, items: Sequence[SessionEnd]) -> list[SessionClosed]:
     return [_close(tx, item) for item in items]
+
+
+def end_principals(tx: Transaction, items: Sequence[PrincipalEnd]) -> list[Expired]:
+    return [_end_principal(tx, item) for item in items]
+
+
+def _end_principal(tx: Transaction, item: PrincipalEnd) -> Expired:
+    mine = session_rows.select(tx.connection, "principal = ? AND NOT closed", (item.principal,))
+    ended = []
+    lost = 0
+    for session in mine:
+        gone = rules.gone(session, item.error, now=tx.now)
+        session_rows.write(tx.connection, gone)
+        for loaded in leases_of(tx, session.id):
+            if rules.lapse_due_at(gone, loaded.job) > tx.now:
+                continue
+            ending = history.lapse(loaded.job, item.error)
+            lost += ending.outcome is AttemptOutcome.LOST
+            ended.append(end_delivery(tx, loaded, ending))
+    return Expired(lapsed=lost, released=len(ended) - lost, sessions=len(mine), dead_letters=dead_letters(ended))
 
 
 def _renew(tx: Transaction, item: Renewal) -> Renewed:

@@ -28,10 +28,13 @@ from taskjob_engine.store import (
     JobRef,
     Leased,
     LeaseRequest,
+    OwnedJob,
     Page,
+    PrincipalEnd,
     Promoted,
     Pruned,
     QueueChange,
+    QueueLoad,
     Renewal,
     Renewed,
     Rerun,
@@ -51,6 +54,7 @@ from taskjob_engine.stores.sqlite import (
     changes,
     facts,
     lease,
+    loads,
     people,
     queues,
     reading,
@@ -189,6 +193,9 @@ class SQLiteStore:
     async def session_close(self, items: Sequence[SessionEnd]) -> list[SessionClosed]:
         return await self._batch(sessions.session_close, items)
 
+    async def end_principals(self, items: Sequence[PrincipalEnd]) -> list[Expired]:
+        return await self._batch(sessions.end_principals, items)
+
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:
         # No items of its own to count: so a lease rides in the flush of the settles or submits that it follows.
         return await self._batch(self._lease, items, count=0)
@@ -238,6 +245,9 @@ class SQLiteStore:
             await self._write(partial(changes.acknowledge, cluster_id=cluster_id, ack=ack))
         return await self._read(partial(changes.changes, cluster_id=cluster_id, limit=limit))
 
+    async def owned(self, cluster_id: str, *, after: str | None, limit: int) -> list[OwnedJob]:
+        return await self._read(partial(changes.owned, cluster_id=cluster_id, after=after, limit=limit))
+
     async def get(self, refs: Sequence[JobRef]) -> list[Job | None]:
         return await self._read(partial(reading.get, refs=refs))
 
@@ -258,6 +268,12 @@ class SQLiteStore:
 
     async def queues(self, namespace: str) -> list[Queue]:
         return await self._read(partial(facts.queues, namespace=namespace, now=self.now()))
+
+    async def loads(self, names: Sequence[tuple[str, str]]) -> list[QueueLoad]:
+        return await self._read(partial(loads.loads, names=names, now=self.now()))
+
+    async def managed_queues(self, cluster_id: str) -> list[tuple[str, str]]:
+        return await self._read(partial(loads.managed_queues, cluster_id=cluster_id))
 
     async def session(self, session: str) -> WorkerInfo | None:
         return await self._read(partial(facts.session, session=session))

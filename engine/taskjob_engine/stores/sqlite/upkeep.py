@@ -63,8 +63,9 @@ def expire(tx: Transaction, limit: int, as_of: Micros | None, skipped: Micros) -
     lapsing = _found(tx, _LAPSING, limit + 1, at=at)
     ended: list[JobState] = []
     lost = 0
+    causes = session_rows.causes(tx.connection) if lapsing else {}
     for loaded in lapsing[:limit]:
-        ending = lapse(loaded.job, LEASE_EXPIRED)
+        ending = lapse(loaded.job, causes.get(loaded.job.session or "", LEASE_EXPIRED))
         lost += ending.outcome is AttemptOutcome.LOST
         ended.append(end_delivery(tx, _current(tx, loaded), ending))
     left = limit - min(limit, len(lapsing))
