@@ -20,9 +20,9 @@ from taskjob_api.gate import FAULT_DETAIL, Gate
 from taskjob_api.http import AsgiApp
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.openapi import build_openapi
-from taskjob_api.operator_door import OperatorDoor
+from taskjob_api.operator_door import OperatorDoor, Orphans
 from taskjob_api.problems import MethodNotAllowedError, encode_problem, problem_headers
-from taskjob_api.routers import actions, health, jobs, queues, stats, streams, workers
+from taskjob_api.routers import actions, health, jobs, orphans, queues, stats, streams, workers
 from taskjob_api.routers.access import ApiState
 from taskjob_api.settings import ApiSettings, no_tokens_file
 from taskjob_api.streams import Streams
@@ -62,8 +62,10 @@ def create_app(
 ) -> Gate:
     """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`."""
     rest = _rest()
-    lifetime = lifetime or Lifetime()
-    rest.state.api = ApiState(engine=engine, lifetime=lifetime, settings=settings, door=door, streams=Streams())
+    lifetime, orphans = lifetime or Lifetime(), Orphans()
+    rest.state.api = ApiState(
+        engine=engine, lifetime=lifetime, settings=settings, door=door, streams=Streams(), orphans=orphans
+    )
     rest.include_router(_description())
     rest.add_exception_handler(TaskJobError, _on_error)
     rest.add_exception_handler(RequestValidationError, _on_error)
@@ -74,7 +76,7 @@ def create_app(
         rest=rest,
         submit=SubmitRoutes(engine, settings),
         worker=worker,
-        operator=OperatorDoor(engine, settings, lifetime),
+        operator=OperatorDoor(engine, settings, lifetime, orphans),
         door=door,
         settings=settings,
     )
@@ -90,6 +92,7 @@ def _rest() -> FastAPI:
     for module in (jobs, streams, actions, queues, workers, stats):
         rest.include_router(module.router, prefix="/v1/namespaces/{namespace}")
     rest.include_router(jobs.alias)
+    rest.include_router(orphans.router)
     rest.include_router(health.router)
     return rest
 

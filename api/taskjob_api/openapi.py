@@ -20,6 +20,7 @@ from taskjob_api.problems import Problem
 from taskjob_api.routers.actions import ActionDocument, ContinueDocument
 from taskjob_api.routers.describe import JSON, reference
 from taskjob_api.routers.jobs import AmendDocument, RerunDocument
+from taskjob_api.routers.orphans import ConfirmDocument
 from taskjob_api.routers.queues import PauseDocument
 
 PROBLEM = "application/problem+json"
@@ -33,6 +34,7 @@ _DOCUMENTS: tuple[type[BaseModel], ...] = (
     RerunDocument,
     ActionDocument,
     ContinueDocument,
+    ConfirmDocument,
 )
 _VIEWS: tuple[type[msgspec.Struct], ...] = (
     views.JobView,
@@ -47,6 +49,8 @@ _VIEWS: tuple[type[msgspec.Struct], ...] = (
     views.WorkerList,
     views.StatsView,
     views.ActionResult,
+    views.OrphanList,
+    views.OrphanReportView,
     views.Readiness,
     views.Health,
     views.ExplainView,

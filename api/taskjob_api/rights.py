@@ -23,6 +23,7 @@ class Right(Enum):
     GET_QUEUE = (Scope.READ, ("get",), "taskqueues")
     LIST_QUEUES = (Scope.READ, ("list",), "taskqueues")
     PAUSE_QUEUE = (Scope.CONTROL, ("update",), "taskqueues")
+    CONFIRM_ORPHANS = (Scope.ADMIN, ("deletecollection",), "taskjobs")
     PUT_QUEUE = (Scope.ADMIN, ("create", "update"), "taskqueues")
 
     def __init__(self, scope: Scope, verbs: tuple[str, ...], resource: str) -> None:

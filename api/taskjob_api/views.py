@@ -11,12 +11,22 @@ import msgspec
 
 from taskjob.model import Attempt, ErrorInfo, Job, Micros, NamespaceStats, Queue, WorkerInfo, format_time
 from taskjob.spec.keys import chosen_key
+from taskjob_api.operator_door.orphans import OrphanReport
 from taskjob_engine.logs import LogPage
 from taskjob_engine.policies.explain import Answer
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Fields without a default are always told; others only where they hold something."""
+
+
+class OwnerView(View, frozen=True, kw_only=True):
+    """The TaskJob of a cluster that a job belongs to; change that rather than the job."""
+
+    cluster_id: str
+    namespace: str
+    name: str
+    uid: str
 
 
 class JobView(View, frozen=True, kw_only=True):
@@ -40,6 +50,7 @@ class JobView(View, frozen=True, kw_only=True):
     suspend: bool
     ttl_seconds_after_finished: int
     ttl_seconds_after_failed: int
+    owner: OwnerView | None = None
 
     phase: Literal[
         "submitted", "queued", "assigned", "running", "retry_queued", "completed", "dead_letter", "cancelled"
@@ -136,7 +147,8 @@ class LogView(View, frozen=True, kw_only=True):
 
 
 class QueueView(View, frozen=True, kw_only=True):
-    """`paused` is declared in the queue's document; `pausedBy` is the person who paused it by the API."""
+    """`paused` is declared in the queue's document; `pausedBy` is the person who paused it by the API. `managedBy` is
+    the cluster whose TaskQueue declares it; `deleted`: that is gone, and its jobs wait for another of that name."""
 
     namespace: str
     name: str
@@ -146,6 +158,8 @@ class QueueView(View, frozen=True, kw_only=True):
     paused_by: str | None = None
     paused_reason: str | None = None
     paused_until: str | None = None
+    managed_by: str | None = None
+    deleted: bool = False
     revision: int
     created_at: str
 
@@ -215,6 +229,30 @@ class ActionResult(View, frozen=True, kw_only=True):
     token: str | None = None
 
 
+class OrphanView(View, frozen=True, kw_only=True):
+    """A live job whose TaskJob is gone."""
+
+    job: str
+    namespace: str
+    owner: str
+    created_at: str
+
+
+class OrphanReportView(View, frozen=True, kw_only=True):
+    """What the operator of a cluster holds back. `total` may exceed what `items` lists; `confirmed`: it may go on."""
+
+    cluster_id: str
+    total: int
+    namespaces: list[str]
+    items: list[OrphanView]
+    reported_at: str
+    confirmed: bool
+
+
+class OrphanList(View, frozen=True, kw_only=True):
+    items: list[OrphanReportView]
+
+
 class Readiness(View, frozen=True, kw_only=True):
     """Whether the process serves, and how far G1 reaches: the store's settings as read back from it."""
 
@@ -254,6 +292,7 @@ def job_view(job: Job) -> JobView:
         suspend=job.suspend,
         ttl_seconds_after_finished=job.ttl_seconds_after_finished,
         ttl_seconds_after_failed=job.ttl_seconds_after_failed,
+        owner=None if job.owner is None else OwnerView(**msgspec.structs.asdict(job.owner)),
         phase=job.phase.value,
         reason=job.reason.value,
         message=job.message,
@@ -308,8 +347,29 @@ def queue_view(queue: Queue) -> QueueView:
         paused_by=queue.paused_by,
         paused_reason=queue.paused_reason,
         paused_until=_time(queue.paused_until),
+        managed_by=queue.managed_by,
+        deleted=queue.deleted,
         revision=queue.revision,
         created_at=format_time(queue.created_at),
+    )
+
+
+def orphan_view(report: OrphanReport) -> OrphanReportView:
+    return OrphanReportView(
+        cluster_id=report.cluster_id,
+        total=report.total,
+        namespaces=report.concerned,
+        items=[
+            OrphanView(
+                job=orphan.job,
+                namespace=orphan.owner.namespace,
+                owner=orphan.owner.name,
+                created_at=format_time(orphan.created_at),
+            )
+            for orphan in report.jobs
+        ],
+        reported_at=format_time(report.reported_at),
+        confirmed=report.confirmed,
     )
 
 

@@ -69,6 +69,12 @@ ROLLBACKS = MetricSpec(
 WITNESSES_REFUSED = MetricSpec(
     "taskjob_witnesses_refused_total", "counter", (), "Proofs of a rollback that this store never signed: ignored."
 )
+ENSURED = MetricSpec(
+    "taskjob_objects_ensured_total", "counter", ("outcome",), "TaskJobs told by an operator: owned, mirrored, …"
+)
+ORPHANS = MetricSpec(
+    "taskjob_orphaned_jobs", "gauge", ("cluster",), "Live jobs without their TaskJob that wait for a confirmation."
+)
 LOG_BYTES = MetricSpec("taskjob_log_bytes_total", "counter", (), "Log text received from workers.")
 DEPTH = MetricSpec("taskjob_queue_depth", "gauge", (*_QUEUE, "state"), "Live jobs: waiting, ready, leased.")
 OLDEST = MetricSpec("taskjob_queue_oldest_age_seconds", "gauge", _QUEUE, "Wait of the longest-waiting ready job.")
@@ -96,6 +102,8 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     STORE_ERRORS,
     ROLLBACKS,
     WITNESSES_REFUSED,
+    ENSURED,
+    ORPHANS,
     LOG_BYTES,
     DEPTH,
     OLDEST,

@@ -7,6 +7,7 @@ on the event loop, and Prometheus families are made only when somebody scrapes. 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,6 +23,7 @@ from taskjob_engine.catalogue import (
     DEPTH,
     DURATION,
     DURATION_BUCKETS,
+    ENSURED,
     EXPIRED,
     FAILURES,
     GRANTED,
@@ -29,6 +31,7 @@ from taskjob_engine.catalogue import (
     LOG_BYTES,
     MAINTENANCE_ERRORS,
     OLDEST,
+    ORPHANS,
     PROCESSED,
     PROMOTED,
     PRUNED,
@@ -85,6 +88,7 @@ class Recorder:
             if bare.kind == "counter" and not bare.labels:
                 self._counters[bare.name][()] = 0
         self._gauges: dict[str, dict[Labels, float]] = {}
+        self._orphans: dict[Labels, float] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -167,6 +171,16 @@ class Recorder:
     def witness_refused(self) -> None:
         self._count(WITNESSES_REFUSED, (), 1)
 
+    def ensured(self, outcomes: Iterable[str]) -> None:
+        for outcome, count in Counter(outcomes).items():
+            self._count(ENSURED, (outcome,), count)
+
+    def orphans_reported(self, cluster: str, total: int) -> None:
+        """The newest word of the operator of one cluster; 0: nothing is held back."""
+        self._orphans.pop((cluster,), None)
+        if total:
+            self._orphans[(cluster,)] = float(total)
+
     def logged(self, size: int) -> None:
         self._count(LOG_BYTES, (), size)
 
@@ -176,6 +190,7 @@ class Recorder:
             HOLDOFF.name: {(): holdoff_seconds},
             SCRAPED.name: {(): float(stats is not None)},
             STORE.name: {} if store is None else {(store.kind, store.durability, store.replication): 1.0},
+            ORPHANS.name: dict(self._orphans),
             DEPTH.name: {},
             OLDEST.name: {},
             DEAD_LETTERS.name: {},

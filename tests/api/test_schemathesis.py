@@ -32,6 +32,7 @@ pytestmark = [
 ]
 
 EXAMPLES = 100
+CLUSTER = "c1"
 SETTINGS = hypothesis.settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -108,6 +109,13 @@ class Server:
         """Fresh jobs in every phase, so that no operation depends on what another one did."""
         seeding = job_phases.seed(self._api.engine, self._api.engine._store, copies=2)
         self.jobs = asyncio.run_coroutine_threadsafe(seeding, self._loop).result(20)
+        told = self.session.post(
+            f"{self.url}/operator/v1/orphans",
+            json={"clusterId": CLUSTER, "total": 1, "namespaces": ["default"]},
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=10,
+        )
+        assert told.status_code == 200, told.text
 
     def some_job(self, *, finished: bool) -> st.SearchStrategy[str]:
         phases = ("completed", "dead_letter", "cancelled") if finished else tuple(self.jobs)
@@ -144,6 +152,8 @@ def aim(case: Any, data: st.DataObject, server: Server) -> None:
     if case.path_parameters and data.draw(st.integers(0, 3)):
         for name in case.path_parameters:
             case.path_parameters[name] = data.draw(aims[name])
+    if case.path.endswith("/orphans/confirm") and isinstance(case.body, dict) and data.draw(st.integers(0, 3)):
+        case.body["clusterId"] = CLUSTER
     keep_rules_beyond_schemas(case, query)
 
 

@@ -30,7 +30,9 @@ async def ensure_jobs(engine: Engine, request: EnsureJobs) -> JobsEnsured:
     await batch.converge()
     # Told last: a snapshot from before a rotation under the new incarnation is corrected by the rows that the rotation
     # made; one from after it under the old incarnation would look like a job that is gone.
-    return JobsEnsured(incarnation=engine.standing().incarnation, jobs=batch.verdicts())
+    verdicts = batch.verdicts()
+    engine.recorder.ensured(verdict.outcome for verdict in verdicts)
+    return JobsEnsured(incarnation=engine.standing().incarnation, jobs=verdicts)
 
 
 class _Batch:

@@ -9,13 +9,28 @@ from typing import Any, NamedTuple
 import msgspec
 
 from taskjob.errors import InvalidError, NotFoundError
-from taskjob.wire.operator_messages import MAX_REQUEST_BYTES, DisownJobs, EnsureJobs, ReadChanges
+from taskjob.wire.operator_messages import (
+    MAX_REQUEST_BYTES,
+    DisownJobs,
+    EndPods,
+    EnsureJobs,
+    EnsureQueues,
+    ReadChanges,
+    ReadManagedQueues,
+    ReadOwned,
+    ReadQueueNumbers,
+    ReportOrphans,
+)
 from taskjob_api.auth import Caller
 from taskjob_api.http import Receive, Scope, Send, read_body, require_json, send_json
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.operator_door.changes import read_changes
 from taskjob_api.operator_door.disown import disown_jobs
 from taskjob_api.operator_door.ensure import ensure_jobs
+from taskjob_api.operator_door.orphans import Orphans
+from taskjob_api.operator_door.pods import end_pods
+from taskjob_api.operator_door.queues import ensure_queues, read_managed_queues, read_queue_numbers
+from taskjob_api.operator_door.sweep import read_owned, report_orphans
 from taskjob_api.problems import MethodNotAllowedError
 from taskjob_api.settings import ApiSettings
 from taskjob_engine.engine import Engine
@@ -35,12 +50,18 @@ class Call(NamedTuple):
 class OperatorDoor:
     """A bare ASGI application for paths under `PREFIX`; the caller stands in `scope["state"]`."""
 
-    def __init__(self, engine: Engine, settings: ApiSettings, lifetime: Lifetime) -> None:
+    def __init__(self, engine: Engine, settings: ApiSettings, lifetime: Lifetime, orphans: Orphans) -> None:
         self._seconds = settings.request_seconds
         self._calls: dict[str, Call] = {
             "jobs/ensure": _call(EnsureJobs, lambda request: ensure_jobs(engine, request)),
             "jobs/disown": _call(DisownJobs, lambda request: disown_jobs(engine, request)),
             "jobs/changes": _call(ReadChanges, lambda request: read_changes(engine, lifetime, request)),
+            "jobs/owned": _call(ReadOwned, lambda request: read_owned(engine, request)),
+            "orphans": _call(ReportOrphans, lambda request: report_orphans(engine, orphans, request)),
+            "queues/ensure": _call(EnsureQueues, lambda request: ensure_queues(engine, request)),
+            "queues/managed": _call(ReadManagedQueues, lambda request: read_managed_queues(engine, request)),
+            "queues/numbers": _call(ReadQueueNumbers, lambda request: read_queue_numbers(engine, request)),
+            "pods/ended": _call(EndPods, lambda request: end_pods(engine, request)),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

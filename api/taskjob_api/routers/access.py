@@ -17,6 +17,7 @@ from taskjob_api.auth import Caller, Door
 from taskjob_api.http import MAX_BODY_BYTES, read_body, require_json
 from taskjob_api.job_documents import decode_json
 from taskjob_api.lifetime import Lifetime
+from taskjob_api.operator_door.orphans import Orphans
 from taskjob_api.rights import Right
 from taskjob_api.settings import ApiSettings
 from taskjob_api.streams import Streams
@@ -36,6 +37,7 @@ class ApiState(msgspec.Struct, frozen=True):
     settings: ApiSettings
     door: Door
     streams: Streams
+    orphans: Orphans
 
 
 def api_state(request: Request) -> ApiState:

@@ -8,11 +8,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 
 from taskjob.errors import InvalidError, NotFoundError
-from taskjob.model import JobDefaults, Queue, QueueLimits, parse_time
+from taskjob.model import Queue, parse_time
 from taskjob.spec import QueueDocument, read_queue_document, refuse_later_fields
 from taskjob.spec.strict import StrictModel, Time
-from taskjob.spec.taskqueue import JobDefaultsSpec, LimitsSpec
-from taskjob_api.job_documents import retry_choice
+from taskjob_api.queue_documents import declaration
 from taskjob_api.routers.access import (
     MayGetQueue,
     MayListQueues,
@@ -60,17 +59,12 @@ async def get_queue(engine: TheEngine, namespace: MayGetQueue, queue: QueueNameI
 async def put_queue(
     request: Request, engine: TheEngine, namespace: MayPutQueue, queue: QueueNameInPath, _: Nothing
 ) -> Response:
-    """Create a queue or replace its document: what is left out goes back to its default. A person's pause stays."""
+    """Create a queue or replace its document: what is left out goes back to its default. A person's pause stays.
+    409 (ManagedByKubernetes) where a TaskQueue declares it."""
     raw = await json_of(request)
     refuse_later_fields("TaskQueue", raw, "")
     document = read_queue_document(raw)
-    change = QueueChange(
-        namespace=namespace,
-        name=queue,
-        limits=_limits(document.limits or LimitsSpec()),
-        job_defaults=_defaults(document.job_defaults or JobDefaultsSpec()),
-        paused=bool(document.paused),
-    )
+    change = declaration(document, namespace=namespace, name=queue)
     return answer(queue_view(await engine.put_queue(change)))
 
 
@@ -111,21 +105,3 @@ async def _found(engine: Engine, namespace: str, name: str) -> Queue:
         if queue.name == name:
             return queue
     raise NotFoundError(f"no queue {name!r} in namespace {namespace!r}", hint="PUT queues/{name} creates it")
-
-
-def _limits(spec: LimitsSpec) -> QueueLimits:
-    return QueueLimits(
-        max_concurrency=spec.max_concurrency,
-        per_concurrency_key=spec.per_concurrency_key or 1,
-        rate_per_second=spec.rate_per_second,
-        max_live_jobs=spec.max_live_jobs,
-    )
-
-
-def _defaults(spec: JobDefaultsSpec) -> JobDefaults:
-    return JobDefaults(
-        retry=None if spec.retry is None else retry_choice(spec.retry),
-        timeout_seconds=spec.timeout_seconds,
-        ttl_seconds_after_finished=spec.ttl_seconds_after_finished,
-        ttl_seconds_after_failed=spec.ttl_seconds_after_failed,
-    )

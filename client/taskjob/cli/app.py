@@ -32,6 +32,7 @@ COMMANDS = {
     "pause": ("Queues", "Stop handing out a queue's jobs."),
     "resume": ("Queues", "Hand out a paused queue's jobs again."),
     "stats": ("Queues", "Count jobs by queue and state."),
+    "orphans": ("Queues", "List or confirm jobs whose TaskJobs are gone."),
     "token": ("Other", "Create, list or revoke access tokens."),
     "completion": ("Other", "Print the completion script of a shell."),
     "version": ("Other", "Print the version, and what the server says of itself."),

@@ -23,6 +23,7 @@ from taskjob.client.views import (
     BatchVerdict,
     BulkResult,
     JobView,
+    OrphanReport,
     QueueView,
     SubmittedJob,
     WorkerView,
@@ -191,6 +192,14 @@ class AsyncClient:
 
     async def resume(self, name: str) -> QueueView:
         return await self.call(requests.resume(name))
+
+    async def orphans(self) -> list[OrphanReport]:
+        """What operators hold back: live jobs whose TaskJobs are gone, too many at once to cancel them unasked."""
+        return await self.call(requests.orphans())
+
+    async def confirm_orphans(self, cluster_id: str, total: int) -> OrphanReport:
+        """Let the operator of this cluster cancel its orphans, at most `total` of them."""
+        return await self.call(requests.confirm_orphans(cluster_id, total))
 
     async def workers(self) -> list[WorkerView]:
         return await self.call(requests.workers())

@@ -22,6 +22,7 @@ from taskjob.client.views import (
     BatchVerdict,
     BulkResult,
     JobView,
+    OrphanReport,
     QueueView,
     SubmittedJob,
     V,
@@ -234,6 +235,18 @@ def pause(name: str, *, reason: str | None, until: datetime | None) -> Call[Queu
 
 def resume(name: str) -> Call[QueueView]:
     return Call(method="POST", path=_queue_path(name, "resume"), read=_reader(QueueView))
+
+
+# ------------------------------------------------------------------------------------------------- orphans
+
+
+def orphans() -> Call[list[OrphanReport]]:
+    return Call(method="GET", path="/v1/orphans", read=_items_of(OrphanReport))
+
+
+def confirm_orphans(cluster_id: str, total: int) -> Call[OrphanReport]:
+    body = {"clusterId": cluster_id, "total": total}
+    return Call(method="POST", path="/v1/orphans/confirm", body=body, read=_reader(OrphanReport))
 
 
 # ---------------------------------------------------------------------------------------- workers and server

@@ -23,6 +23,7 @@ from taskjob.client.views import (
     BatchVerdict,
     BulkResult,
     JobView,
+    OrphanReport,
     QueueView,
     SubmittedJob,
     WorkerView,
@@ -194,6 +195,14 @@ class Client:
 
     def resume(self, name: str) -> QueueView:
         return self.call(requests.resume(name))
+
+    def orphans(self) -> list[OrphanReport]:
+        """What operators hold back: live jobs whose TaskJobs are gone, too many at once to cancel them unasked."""
+        return self.call(requests.orphans())
+
+    def confirm_orphans(self, cluster_id: str, total: int) -> OrphanReport:
+        """Let the operator of this cluster cancel its orphans, at most `total` of them."""
+        return self.call(requests.confirm_orphans(cluster_id, total))
 
     def workers(self) -> list[WorkerView]:
         return self.call(requests.workers())

@@ -153,11 +153,35 @@ class QueueView(View, kw_only=True, rename="camel", frozen=True):
     paused_by: str | None = None
     paused_reason: str | None = None
     paused_until: datetime | None = None
+    managed_by: str | None = None
+    deleted: bool = False
     created_at: datetime | None = None
 
     @property
     def state(self) -> str:
+        if self.deleted:
+            return "Deleted"
         return "Paused" if self.paused or self.paused_by else "Active"
+
+
+class OrphanView(View, kw_only=True, rename="camel", frozen=True):
+    """A live job whose TaskJob is gone."""
+
+    job: str
+    namespace: str
+    owner: str
+    created_at: datetime | None = None
+
+
+class OrphanReport(View, kw_only=True, rename="camel", frozen=True):
+    """What the operator of one cluster holds back until somebody confirms it."""
+
+    cluster_id: str
+    total: int
+    namespaces: tuple[str, ...] = ()
+    items: tuple[OrphanView, ...] = ()
+    reported_at: datetime | None = None
+    confirmed: bool = False
 
 
 class WorkerView(View, kw_only=True, rename="camel", frozen=True):

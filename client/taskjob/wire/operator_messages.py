@@ -175,15 +175,18 @@ class OwnedJobs(Item, frozen=True, kw_only=True):
 
 class ReportOrphans(Item, frozen=True, kw_only=True):
     """The jobs whose objects are gone and that the operator does not dare to cancel: too many at once. Replaces the
-    report before; an empty one clears it. `total` may exceed what is listed."""
+    report before; one with `total` 0 clears it. `total` may exceed what is listed; `namespaces` then names all that
+    are concerned. The api keeps it in memory: report again each minute or so while it stands."""
 
     cluster_id: ClusterId
     total: Annotated[int, Meta(ge=0)]
     jobs: Annotated[tuple[OwnedJob, ...], Meta(max_length=MAX_ITEMS)] = ()
+    namespaces: Annotated[tuple[Namespace, ...], Meta(max_length=MAX_ITEMS)] = ()
 
 
 class OrphansReported(Item, frozen=True, kw_only=True):
-    """`confirmed`: a person has looked at this report and said to go on (`taskjob orphans confirm`)."""
+    """`confirmed`: a person has looked at this report and said to go on (`taskjob orphans confirm`). It stands for as
+    many jobs as the person saw, until the report is cleared."""
 
     confirmed: bool
 
@@ -193,7 +196,8 @@ class OrphansReported(Item, frozen=True, kw_only=True):
 
 class DeclaredQueue(Item, frozen=True, kw_only=True):
     """The declared half of a TaskQueue: limits, jobDefaults and paused of its spec, raw JSON as `QueueDocument`.
-    `deleted`: the object is gone; leasing stops, limits stay, jobs wait for a queue of that name."""
+    `deleted`: the object is gone; leasing stops (reason QueueDeleted), limits stay, jobs wait for a queue of that
+    name. The queue `default` is there also without an object: its jobs go on."""
 
     namespace: Namespace
     name: ObjectName
@@ -202,6 +206,9 @@ class DeclaredQueue(Item, frozen=True, kw_only=True):
 
 
 class EnsureQueues(Item, frozen=True, kw_only=True):
+    """By REST nobody changes the declared half of a queue that a cluster declares (409 ManagedByKubernetes)."""
+
+    cluster_id: ClusterId
     queues: Annotated[tuple[DeclaredQueue, ...], Meta(max_length=MAX_ITEMS)]
 
 
@@ -216,6 +223,21 @@ class QueuesEnsured(Item, frozen=True, kw_only=True):
     queues: tuple[EnsuredQueue, ...]
 
 
+# ---- POST /operator/v1/queues/managed
+
+
+class ReadManagedQueues(Item, frozen=True, kw_only=True):
+    """Which queues has this cluster declared? Those of objects that went while no operator ran are found so."""
+
+    cluster_id: ClusterId
+
+
+class ManagedQueues(Item, frozen=True, kw_only=True):
+    """(namespace, name) of each, in order."""
+
+    queues: tuple[tuple[str, str], ...]
+
+
 # ---- POST /operator/v1/queues/numbers
 
 
@@ -227,7 +249,8 @@ class ReadQueueNumbers(Item, frozen=True, kw_only=True):
 
 class QueueNumbers(Item, frozen=True, kw_only=True):
     """One snapshot. `ready` may start now; `delayed` waits for a time or back-off; `unservable` is ready for a task
-    that no connected worker of the queue knows; `workers` and `slots` are those of live sessions that serve it."""
+    that no connected worker of the queue knows; `workers` and `slots` are those of live sessions that serve it, and
+    `busy_slots` their leases. `paused_by`: `spec` for the declared pause, `api:<who>` for a person's."""
 
     namespace: str
     name: str
@@ -253,8 +276,9 @@ class QueueNumbersRead(Item, frozen=True, kw_only=True):
 
 
 class EndedPod(Item, frozen=True, kw_only=True):
-    """What the cluster knows of a worker's pod: its process is certainly gone, so its leases end at once.
-    `reason` becomes the error of the attempts that it held."""
+    """What the cluster knows of a worker's pod: its process is certainly gone, so its leases end at once (those of
+    jobs with a concurrency key after the full time). `reason` becomes the error of the attempts that it held, and a
+    started one counts as `lost`. A pod that said goodbye in time holds nothing any more: nothing happens."""
 
     namespace: Namespace
     name: ObjectName

@@ -38,6 +38,7 @@ def _job(client: Client, name: str) -> None:
             ("Namespace", job.namespace),
             ("Queue", job.queue),
             ("Task", job.task),
+            ("Belongs to", _owner(told.get("owner"))),
             ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(job.labels.items()))),
             ("Status", words.status(job)),
             ("Message", job.message),
@@ -69,6 +70,10 @@ def _job(client: Client, name: str) -> None:
     _artifacts(client.artifacts(job.id), job)
     if not job.finished:
         _why(client, job)
+
+
+def _owner(owner: dict[str, str] | None) -> str:
+    return "" if owner is None else f"taskjob/{owner['name']} of cluster {owner['clusterId']}"
 
 
 def _attempts(attempts: list[AttemptView]) -> None:
@@ -123,6 +128,7 @@ def _queue(client: Client, name: str) -> None:
             ("Namespace", queue.namespace),
             ("State", queue.state),
             ("Paused by", ", ".join(paused) or ("its document" if queue.paused else "")),
+            ("Declared by", "" if queue.managed_by is None else f"its TaskQueue in cluster {queue.managed_by}"),
             ("Created", words.moment(queue.created_at)),
             ("Limits", "\n".join(f"{key}: {value}" for key, value in queue.limits.items()) or "none"),
             ("Job defaults", "\n".join(f"{key}: {_compact(value)}" for key, value in queue.job_defaults.items())),
