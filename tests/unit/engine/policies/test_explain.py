@@ -203,3 +203,10 @@ def test_an_answer_is_camel_case_json():
     encoded = msgspec.json.decode(msgspec.json.encode(explain(ready(ahead=1, free_slots=3), now=NOW)))
     assert encoded["etaSeconds"] == 0.0
     assert "next_steps" not in encoded
+
+
+def test_a_deleted_queue_says_what_the_job_waits_for():
+    answer = explain(ready(queue=Queue(namespace="team", name="images", deleted=True), workers=0), now=NOW)
+    assert answer.reason is Reason.QUEUE_DELETED
+    assert answer.sentence == "The TaskQueue 'images' was deleted. The job waits for a queue of that name."
+    assert "create the TaskQueue images again" in answer.next_steps[0]
