@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from taskjob.spec import MAX_BATCH_ITEMS, JobDocument, QueueDocument
 from taskjob_api import artifact_views, views
 from taskjob_api.gate import PUBLIC_PATHS
+from taskjob_api.orphan_views import OrphanList, OrphanReportView
 from taskjob_api.problems import Problem
 from taskjob_api.routers.actions import ActionDocument, ContinueDocument
 from taskjob_api.routers.describe import JSON, reference
@@ -49,8 +50,8 @@ _VIEWS: tuple[type[msgspec.Struct], ...] = (
     views.WorkerList,
     views.StatsView,
     views.ActionResult,
-    views.OrphanList,
-    views.OrphanReportView,
+    OrphanList,
+    OrphanReportView,
     views.Readiness,
     views.Health,
     views.ExplainView,

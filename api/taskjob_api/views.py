@@ -11,7 +11,6 @@ import msgspec
 
 from taskjob.model import Attempt, ErrorInfo, Job, Micros, NamespaceStats, Queue, WorkerInfo, format_time
 from taskjob.spec.keys import chosen_key
-from taskjob_api.operator_door.orphans import OrphanReport
 from taskjob_engine.logs import LogPage
 from taskjob_engine.policies.explain import Answer
 
@@ -229,30 +228,6 @@ class ActionResult(View, frozen=True, kw_only=True):
     token: str | None = None
 
 
-class OrphanView(View, frozen=True, kw_only=True):
-    """A live job whose TaskJob is gone."""
-
-    job: str
-    namespace: str
-    owner: str
-    created_at: str
-
-
-class OrphanReportView(View, frozen=True, kw_only=True):
-    """What the operator of a cluster holds back. `total` may exceed what `items` lists; `confirmed`: it may go on."""
-
-    cluster_id: str
-    total: int
-    namespaces: list[str]
-    items: list[OrphanView]
-    reported_at: str
-    confirmed: bool
-
-
-class OrphanList(View, frozen=True, kw_only=True):
-    items: list[OrphanReportView]
-
-
 class Readiness(View, frozen=True, kw_only=True):
     """Whether the process serves, and how far G1 reaches: the store's settings as read back from it."""
 
@@ -351,25 +326,6 @@ def queue_view(queue: Queue) -> QueueView:
         deleted=queue.deleted,
         revision=queue.revision,
         created_at=format_time(queue.created_at),
-    )
-
-
-def orphan_view(report: OrphanReport) -> OrphanReportView:
-    return OrphanReportView(
-        cluster_id=report.cluster_id,
-        total=report.total,
-        namespaces=report.concerned,
-        items=[
-            OrphanView(
-                job=orphan.job,
-                namespace=orphan.owner.namespace,
-                owner=orphan.owner.name,
-                created_at=format_time(orphan.created_at),
-            )
-            for orphan in report.jobs
-        ],
-        reported_at=format_time(report.reported_at),
-        confirmed=report.confirmed,
     )
 
 

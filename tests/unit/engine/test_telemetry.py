@@ -81,6 +81,8 @@ def busy() -> Recorder:
     recorder.store_failed("Unavailable")
     recorder.rolled_back()
     recorder.logged(10)
+    recorder.ensured(["owned", "owned", "mirrored"])
+    recorder.orphans_reported("c1", 12)
     return recorder
 
 
@@ -89,6 +91,8 @@ def test_counts_go_where_their_names_say():
     task = "namespace=n queue=q task=t"
     assert seen["taskjob_jobs_submitted_total namespace=n outcome=created queue=q"] == 2
     assert seen["taskjob_jobs_leased_total namespace=n queue=q"] == 2
+    assert seen["taskjob_objects_ensured_total outcome=owned"] == 2
+    assert seen["taskjob_orphaned_jobs cluster=c1"] == 12
     assert seen["taskjob_jobs_processed_total namespace=n outcome=completed queue=q task=t"] == 1
     assert seen["taskjob_jobs_processed_total namespace=n outcome=released queue=q task=t"] == 1
     assert seen["taskjob_job_failures_total namespace=n outcome=failed queue=q task=t"] == 1
