@@ -312,7 +312,9 @@ class Dispatcher:
 
     def _forget(self, parked: Parked) -> None:
         self._waiting.remove(parked)
-        if self._due.get(parked.ref.session) is parked:
+        # Tidy only: who wants nothing any more is not asked for, whatever is due.
+        due = self._due.get(parked.ref.session)  # no fence: see above
+        if due is parked:  # False: see above
             del self._due[parked.ref.session]
 
     def _refuse(self, parked: Parked, reason: str) -> None:
