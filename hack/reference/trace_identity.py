@@ -30,4 +30,9 @@ IDENTITY: tuple[Row, ...] = (
         "a standing connection is reviewed again; an expired token and an outage cost no job",
         ("gateway/test_standing_reviews.py::*",),
     ),
+    (
+        "D6",
+        "kubectl taskjob: patches where a custom resource can say it, else port-forward and a token",
+        ("cli/test_plugin.py::*",),
+    ),
 )

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import ClassVar
 
 import click
 
@@ -42,30 +43,35 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """Knows its commands by name; imports one when it is run or asked for its own help."""
 
+    table: ClassVar[dict[str, tuple[str, str]]] = COMMANDS
+
+    def module_of(self, name: str) -> str:
+        return f"taskjob.cli.commands.{name}"
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - Click's signature
-        return list(COMMANDS)
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - Click's signature
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.table:
             return None
-        command: click.Command = import_module(f"taskjob.cli.commands.{cmd_name}").command
+        command: click.Command = import_module(self.module_of(cmd_name)).command
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        if name not in COMMANDS and not name.startswith("-"):
+        if name not in self.table and not name.startswith("-"):
             from difflib import get_close_matches  # noqa: PLC0415 - only where a name was mistyped
 
-            near = get_close_matches(name, COMMANDS, n=1)
-            advice = f"Did you mean {near[0]!r}?" if near else "'taskjob --help' lists the commands."
+            near = get_close_matches(name, self.table, n=1)
+            advice = f"Did you mean {near[0]!r}?" if near else f"'{ctx.command_path} --help' lists the commands."
             ctx.fail(f"No such command {name!r}. {advice}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         groups: dict[str, list[tuple[str, str]]] = {}
-        for name, (group, line) in COMMANDS.items():
+        for name, (group, line) in self.table.items():
             groups.setdefault(group, []).append((name, line))
         for group, rows in groups.items():
             with formatter.section(group):
@@ -91,12 +97,19 @@ def run(arguments: Sequence[str] | None = None) -> None:
     sys.exit(invoke(arguments))
 
 
-def invoke(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line; its exit code. Data goes to stdout, everything else to stderr."""
+def invoke(
+    arguments: Sequence[str] | None = None,
+    *,
+    command: click.Group | None = None,
+    name: str = "taskjob",
+    context: object = None,
+) -> int:
+    """Run one command line; its exit code. Data goes to stdout, everything else to stderr. `command` is another root,
+    `context` the object that its commands find."""
     colour = False if "NO_COLOR" in os.environ else None
     try:
         words = None if arguments is None else list(arguments)
-        code = root.main(words, prog_name="taskjob", standalone_mode=False, color=colour)
+        code = (command or root).main(words, prog_name=name, standalone_mode=False, color=colour, obj=context)
     except (click.exceptions.Exit, click.ClickException, click.Abort, KeyboardInterrupt) as stop:
         return _stopped(stop)
     except TaskJobError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,12 +21,22 @@ RETRIES = 2
 """A person is waiting: fewer repeats than a program would make."""
 
 
+class Reach:
+    """How a command comes to its server; another way stands as the context's object."""
+
+    def client(
+        self, server: str | None, token_file: str | None, namespace: str | None
+    ) -> AbstractContextManager[Client]:
+        return make_client(server, token_file, namespace)
+
+
 def with_client(function: F) -> F:
     """Adds --server, --token-file and --namespace, and calls the function with the `client` they mean."""
 
     @functools.wraps(function)
     def command(server: str | None, token_file: str | None, namespace: str | None, **arguments: Any) -> Any:
-        with make_client(server, token_file, namespace) as client:
+        reach = click.get_current_context().find_object(Reach) or Reach()
+        with reach.client(server, token_file, namespace) as client:
             return function(client=client, **arguments)
 
     options = (

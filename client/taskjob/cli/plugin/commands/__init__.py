@@ -1,0 +1,1 @@
+"""The verbs that `kubectl taskjob` has or does in its own way."""
