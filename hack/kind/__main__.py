@@ -14,6 +14,8 @@ import fcntl
 import json
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import cluster
 import footprint
@@ -22,31 +24,36 @@ import project_images
 from commands import Failed, Missing, say
 
 
+def up(_: list[str]) -> None:
+    cluster.up()
+    say(f"\nTo reach it:\n{cluster.exports()}")
+
+
+VERBS: dict[str, Callable[[list[str]], None]] = {
+    "up": up,
+    "down": lambda _: cluster.down(),
+    "env": lambda _: print(cluster.exports()),
+    "prepare": lambda _: cluster.prepare(),
+    "image": lambda _: project_images.build(),
+    "load": project_images.load,
+    "footprint": lambda _: print(json.dumps(footprint.take(), indent=1)),
+}
+ALONE = {"up", "down", "prepare", "image"}
+
+
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     verb, *names = arguments or ["help"]
+    if verb not in VERBS:
+        print(__doc__)
+        return 2
     try:
-        match verb:
-            case "up":
-                with one_at_a_time():
-                    cluster.up()
-                say(f"\nTo reach it:\n{cluster.exports()}")
-            case "down":
-                with one_at_a_time():
-                    cluster.down()
-            case "env":
-                print(cluster.exports())
-            case "image":
-                with one_at_a_time():
-                    project_images.build()
-            case "load":
-                project_images.load(names)
-            case "footprint":
-                print(json.dumps(footprint.take(), indent=1))
-            case _:
-                print(__doc__)
-                return 2
-    except (Missing, Failed) as problem:
+        with one_at_a_time() if verb in ALONE else nullcontext():
+            VERBS[verb](names)
+    except Missing as problem:
+        say(f"cluster: {problem}")
+        return 3
+    except Failed as problem:
         say(f"cluster: {problem}")
         return 1
     except KeyboardInterrupt:

@@ -36,6 +36,13 @@ def up() -> None:
     wait_until_ready(str(kubectl))
 
 
+def prepare() -> None:
+    """All that takes long: tools, and the archive of a node image where none can be pulled. Starts nothing."""
+    docker_engine.ensure_installed()
+    tools("kind", "kubectl", "helm")
+    node_image.prepare()
+
+
 def down() -> None:
     """No cluster, and no engine if this set-up started one. Repeatable; also after an `up` that was killed."""
     if docker_engine.ours_exists():

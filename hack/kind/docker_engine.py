@@ -54,6 +54,13 @@ def ensure() -> None:
     start()
 
 
+def ensure_installed() -> None:
+    """After this, an engine answers or `ensure` can start one."""
+    if not use_ours() and not succeeds("docker", "version", seconds=20):
+        refuse_where_none_can_run()
+        install()
+
+
 def use_ours() -> bool:
     """Whether an engine that this set-up started answers; from then on it is the one in use."""
     socket = places.state() / "docker.sock"

@@ -29,13 +29,20 @@ def ensure() -> str | None:
     ours = name()
     if succeeds("docker", "image", "inspect", ours, seconds=30):
         return ours
-    if not archive().exists():
-        if can_be_pulled():
-            return None
-        build()
+    if not prepare():
+        return None
     say(f"Loading {ours}")
     run("docker", "load", "--quiet", "--input", archive(), seconds=300)
     return ours
+
+
+def prepare() -> bool:
+    """Whether an archive of ours is used, which then is there; not where a released image can be had."""
+    if os.environ.get("TASKJOB_NODE_IMAGE") or (not archive().exists() and can_be_pulled()):
+        return False
+    if not archive().exists():
+        build()
+    return True
 
 
 def name() -> str:
