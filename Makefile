@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z][a-z-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup-demo ## Make thumbnails of real photographs with 300+ jobs; some fail on purpose (under a minute)
@@ -41,6 +41,10 @@ cluster-up: setup-demo ## Make a kind cluster of three nodes, with whatever this
 .PHONY: cluster-down
 cluster-down: setup-demo ## Remove it, and all that it added to this machine
 	@$(BIN)/python hack/kind down
+
+.PHONY: cluster-prepare
+cluster-prepare: setup-demo ## Build or fetch what cluster-up needs (minutes the first time), without starting anything
+	@$(BIN)/python hack/kind prepare
 
 .PHONY: cluster-env
 cluster-env: setup-demo ## Print what a shell needs to reach it: eval "$(make -s cluster-env)"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Run the tests. With arguments: what they name. Without: all of them, in two runs side by side, one for each core.
+# Run the tests. With arguments: what they name. Without: all of them, first two runs side by side, one for each core.
 # One measures branch coverage in every process it starts and is held against the limits of coverage_gate.py; the
 # other runs the tests marked `uncovered`, long ones that tracing would slow down many times over.
-# The last line sums both; the exit status is that of the worse.
+# Those marked `cluster` come last and alone: a cluster of three nodes needs both cores.
+# The last line sums all; the exit status is that of the worst.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,12 +17,13 @@ work=$(mktemp -d)
 trap 'kill "$uncovered" 2>/dev/null; rm -rf "$work"' EXIT
 status=0
 
-"$bin/python" -m pytest -m uncovered --durations=15 >"$work/uncovered.log" 2>&1 &
+"$bin/python" -m pytest -m "uncovered and not cluster" --durations=15 >"$work/uncovered.log" 2>&1 &
 uncovered=$!
-COVERAGE_FILE=$work/coverage "$bin/coverage" run -m pytest -m "not uncovered" --durations=25 2>&1 \
+COVERAGE_FILE=$work/coverage "$bin/coverage" run -m pytest -m "not uncovered and not cluster" --durations=25 2>&1 \
   | tee "$work/covered.log" || status=1
 wait "$uncovered" || status=1
 cat "$work/uncovered.log"
+"$bin/python" -m pytest -m cluster --durations=25 2>&1 | tee "$work/cluster.log" || status=1
 
 export COVERAGE_FILE=$work/coverage
 "$bin/coverage" combine --quiet && "$bin/coverage" json --quiet -o "$work/coverage.json" \
@@ -29,7 +31,7 @@ export COVERAGE_FILE=$work/coverage
 
 # An error outside of a test counts as a failure, and so does a run that came to no summary.
 sum() {
-  { tail -n 1 "$work/covered.log"; tail -n 1 "$work/uncovered.log"; } | grep -oE "[0-9]+ ($1)" | awk '{ n += $1 } END { print n + 0 }'
+  for run in covered uncovered cluster; do tail -n 1 "$work/$run.log"; done | grep -oE "[0-9]+ ($1)" | awk '{ n += $1 } END { print n + 0 }'
 }
 failed=$(sum 'failed|errors?')
 [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || echo "make test failed outside of the tests (see above)"

@@ -62,10 +62,10 @@ def main(arguments: list[str]) -> int:
 
 
 class one_at_a_time:  # noqa: N801 - reads as a statement
-    """Two set-ups of the same cluster wait for each other; the lock ends with its process."""
+    """Set-ups on one machine wait for each other; the lock ends with its process."""
 
     def __enter__(self) -> None:
-        path = places.state().with_suffix(".lock")
+        path = places.state().parent / "lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = path.open("w")
         fcntl.flock(self.file, fcntl.LOCK_EX)

@@ -14,6 +14,7 @@ import places
 from commands import Failed, Missing, environment, run, say, succeeds
 from tools import tools
 
+LABEL = "label=io.x-k8s.kind.cluster"
 CREATE_SECONDS = 300
 READY_SECONDS = 240
 
@@ -22,13 +23,13 @@ def up() -> None:
     """A cluster that answers, with all nodes and its DNS ready. Quick when there is one already."""
     docker_engine.ensure()
     kind, kubectl = tools("kind", "kubectl").values()
-    if exists(str(kind)) and is_ready(str(kubectl)):
+    if docker_engine.containers(nodes()) and is_ready(str(kubectl)):
         say(f"The cluster {places.CLUSTER} is up.")
         return
     image = node_image.ensure()
-    if exists(str(kind)):
+    if docker_engine.containers(nodes()):
         say(f"The cluster {places.CLUSTER} does not answer: making it again")
-        delete(str(kind))
+        docker_engine.remove_containers(nodes())
     places.kubeconfig().parent.mkdir(parents=True, exist_ok=True)
     command = ["create", "cluster", "--name", places.CLUSTER, "--config", str(places.NODES), "--wait", "0s"]
     command += ["--kubeconfig", str(places.kubeconfig())] + (["--image", image] if image else [])
@@ -44,45 +45,34 @@ def prepare() -> None:
 
 
 def down() -> None:
-    """No cluster, and no engine if this set-up started one. Repeatable; also after an `up` that was killed."""
-    if docker_engine.ours_exists():
-        docker_engine.stop()  # takes all containers with it
-    elif succeeds("docker", "version", seconds=20):
-        (kind,) = tools("kind").values()
-        if exists(str(kind)):
-            delete(str(kind))
-    shutil.rmtree(places.state(), ignore_errors=True)
+    """No cluster of this name; with the last one goes the engine, if this set-up started it. Repeatable; also after an
+    `up` that was killed."""
+    answers = docker_engine.use_ours() or succeeds("docker", "version", seconds=20)
+    if answers:
+        docker_engine.remove_containers(nodes())
+    if not (answers and docker_engine.containers(LABEL)):
+        docker_engine.stop()
+    places.kubeconfig().unlink(missing_ok=True)
+    if not docker_engine.ours_exists() or places.engine_state() != places.state():
+        shutil.rmtree(places.state(), ignore_errors=True)
 
 
-def exists(kind: str) -> bool:
-    return places.CLUSTER in run(kind, "get", "clusters", env=without_proxy(), seconds=60).split()
-
-
-def delete(kind: str) -> None:
-    run(
-        kind,
-        "delete",
-        "cluster",
-        "--name",
-        places.CLUSTER,
-        "--kubeconfig",
-        places.kubeconfig(),
-        env=without_proxy(),
-        seconds=120,
-    )
+def nodes() -> str:
+    """Selects the containers of this cluster."""
+    return f"{LABEL}={places.CLUSTER}"
 
 
 def is_ready(kubectl: str) -> bool:
     """Every node Ready, and DNS served."""
     try:
-        nodes = ask(kubectl, "get", "nodes")["items"]
+        members = ask(kubectl, "get", "nodes")["items"]
         dns = ask(kubectl, "get", "deployment", "coredns", "--namespace", "kube-system")
     except Failed:
         return False
     wanted = places.NODES.read_text().count("- role:")
     ready = sum(
         condition["status"] == "True"
-        for node in nodes
+        for node in members
         for condition in node["status"].get("conditions", [])
         if condition["type"] == "Ready"
     )

@@ -63,7 +63,7 @@ def ensure_installed() -> None:
 
 def use_ours() -> bool:
     """Whether an engine that this set-up started answers; from then on it is the one in use."""
-    socket = places.state() / "docker.sock"
+    socket = places.engine_state() / "docker.sock"
     if not socket.exists():
         return False
     os.environ["DOCKER_HOST"] = f"unix://{socket}"
@@ -74,7 +74,7 @@ def use_ours() -> bool:
 
 
 def ours_exists() -> bool:
-    return (places.state() / "before.json").exists()
+    return (places.engine_state() / "before.json").exists()
 
 
 def refuse_where_none_can_run() -> None:
@@ -108,7 +108,7 @@ def apt_install(*packages: str) -> None:
 
 
 def start() -> None:
-    state, data = places.state(), places.engine_data()
+    state, data = places.engine_state(), places.engine_data()
     for folder in (state, data):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not ours_exists():  # what an earlier start that was killed saw is still what to restore
@@ -123,7 +123,7 @@ def start() -> None:
     wait(lambda: succeeds("ctr", "--address", containerd, "version", seconds=10), state / "containerd.log")
     daemon(dockerd(state, data), state / "dockerd.log")
     wait(use_ours, state / "dockerd.log")
-    remove_all_containers()  # of a cluster whose engine was killed
+    empty()  # of what ran when an engine was killed
 
 
 def dockerd(state: Path, data: Path) -> list[str | Path]:
@@ -164,10 +164,20 @@ def wait(answers: Callable[[], bool], log: Path) -> None:
         time.sleep(0.2)
 
 
-def remove_all_containers() -> None:
-    """Everything but the images. Only for an engine of ours."""
-    if containers := run("docker", "ps", "--all", "--quiet", seconds=30).split():
-        run("docker", "rm", "--force", "--volumes", *containers, seconds=120)
+def containers(*filters: str) -> list[str]:
+    words = [word for one in filters for word in ("--filter", one)]
+    return run("docker", "ps", "--all", "--quiet", *words, seconds=30).split()
+
+
+def remove_containers(*filters: str) -> None:
+    """Running or not, with their volumes."""
+    if found := containers(*filters):
+        run("docker", "rm", "--force", "--volumes", *found, seconds=120)
+
+
+def empty() -> None:
+    """Remove everything but the images. Only for an engine of ours."""
+    remove_containers()
     run("docker", "network", "prune", "--force", seconds=60)
     run("docker", "volume", "prune", "--force", seconds=120)
 
@@ -177,13 +187,14 @@ def stop() -> None:
     if not ours_exists():
         return
     say("Stopping the Docker engine")
-    state = places.state()
+    state, data = places.engine_state(), places.engine_data()
     if use_ours():
         try:
-            remove_all_containers()
+            empty()
             run("docker", "image", "prune", "--force", seconds=120)
         except Failed as failure:
             say(f"{failure}\nRemoving what it runs without its help")
     leftovers.end_processes(state)
-    leftovers.restore(json.loads((state / "before.json").read_text()), state, places.engine_data())
+    leftovers.restore(json.loads((state / "before.json").read_text()), state, data)
+    shutil.rmtree(state, ignore_errors=True)
     os.environ.pop("DOCKER_HOST", None)

@@ -18,7 +18,7 @@ from tools import tools
 # What kind v0.30.0 was released with.
 RELEASED = "kindest/node:v1.34.0"
 REPOSITORY_NAME = "taskjob-kind-node"
-MADE_BY = ("node_image.py", "node_rootfs.sh", "node_images.py", "image_archive.py")
+MADE_BY = ("node_rootfs.sh", "node_images.py", "image_archive.py")
 PROGRAMS = ("node", "coredns", "pause", "local-path-provisioner")
 
 
@@ -97,3 +97,6 @@ def pack(work: Path) -> None:
         Entrypoint=["/usr/local/bin/entrypoint", "/sbin/init"],
     )
     partly.rename(archive())
+    archives = sorted(places.CACHE.glob(f"{REPOSITORY_NAME}-*.tar"), key=lambda path: path.stat().st_mtime)
+    for older in archives[:-2]:
+        older.unlink()

@@ -1,7 +1,8 @@
 """Where the set-up keeps things, under which names, in which versions. Nothing lies in the repository.
 
 Artefacts that took long to make are cached under a key of what they were made from; what runs has a state folder that
-`down` removes. Environment: XDG_CACHE_HOME, TASKJOB_CLUSTER (name), TASKJOB_KIND_STATE, TASKJOB_KIND_DATA (folders).
+`down` removes. Environment: XDG_CACHE_HOME; TASKJOB_CLUSTER, a name; TASKJOB_KIND_STATE and TASKJOB_KIND_DATA, folders;
+TASKJOB_KIND_CONFIG, another file than manifests/kind/cluster.yaml.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ REPOSITORY = HERE.parents[1]
 PROGRAMS = HERE / "programs"  # the Go module whose go.mod pins every version
 
 CLUSTER = os.environ.get("TASKJOB_CLUSTER", "taskjob")
-NODES = REPOSITORY / "manifests/kind/cluster.yaml"
+NODES = Path(os.environ.get("TASKJOB_KIND_CONFIG") or REPOSITORY / "manifests/kind/cluster.yaml")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "taskjob/kind"
 
 
@@ -29,9 +30,18 @@ def state() -> Path:
     return root / "taskjob/kind" / CLUSTER
 
 
+def engine_state() -> Path:
+    """Of the engine that this set-up started on this machine. There is one for clusters of all names, in the folder of
+    the cluster that needed it first, since two engines would quarrel about the machine's bridges and rules."""
+    for folder in (state(), *sorted(state().parent.glob("*"))):
+        if (folder / "before.json").exists():
+            return folder
+    return state()
+
+
 def engine_data() -> Path:
     """Images of an engine that this set-up starts; kept between clusters, since loading them takes longest."""
-    return Path(os.environ.get("TASKJOB_KIND_DATA") or CACHE / "engine" / CLUSTER)
+    return Path(os.environ.get("TASKJOB_KIND_DATA") or CACHE / "engine" / engine_state().name)
 
 
 def kubeconfig() -> Path:
