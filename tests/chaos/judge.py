@@ -77,7 +77,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
         if job["phase"] not in accepted.expect:
             verdict.doubled.append(f"{accepted.id} ({accepted.kind}) ended {job['phase']}: {job.get('reason')}")
         attempts = http.get(f"/v1/namespaces/default/jobs/{accepted.id}/attempts").json()["items"]
-        verdict.doubled += contradictions(told, accepted.id, attempts, hurt)
+        verdict.doubled += contradictions(told, accepted.id, attempts, faults)
         _judge_attempts(verdict, accepted.id, job, attempts)
         _judge_executions(verdict, accepted.id, attempts, executions, hurt)
         _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)

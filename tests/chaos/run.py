@@ -1,6 +1,6 @@
 """`make chaos`: load, faults and a judge from outside. Prints seed, seconds, jobs, kills; exits 1 unless all is clean.
 
-python tests/chaos/run.py [--seed N] [--seconds 60] [--rate 25] [--api-kills 20] [--worker-kills 20]
+python tests/chaos/run.py [--seed N] [--seconds 60] [--rate 25] [--api-kills 20] [--worker-kills 20] [--cuts 40]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from faults import TASKS, Fleet, Member, torment
 from judge import Verdict, judge
 from load import Load
+from wire import Wire
 
 SESSION_TTL_SECONDS = 5.0
 
@@ -35,8 +36,9 @@ def free_port() -> int:
         return port
 
 
-def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[Fleet, str]:
-    rest, gateway = free_port(), free_port()
+def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[Fleet, Wire, str]:
+    """TCP workers reach the gateway over the wire."""
+    rest, gateway, wire = free_port(), free_port(), free_port()
     url = f"http://127.0.0.1:{rest}"
     journals = folder / "journals"
     journals.mkdir()
@@ -58,7 +60,7 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
         environment,
         folder / "api.log",
     )
-    doors = [f"tcp://127.0.0.1:{gateway}"] * tcp_workers + [url] * http_workers
+    doors = [f"tcp://127.0.0.1:{wire}"] * tcp_workers + [url] * http_workers
     workers = [
         Member(
             f"worker-{number}",
@@ -68,7 +70,7 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
         )
         for number, door in enumerate(doors)
     ]
-    return Fleet(api, workers), url
+    return Fleet(api, workers), Wire(wire, gateway), url
 
 
 async def until_ready(url: str) -> None:
@@ -94,12 +96,16 @@ async def until_idle(url: str, seconds: float) -> None:
 
 
 async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, dict[str, object]]:
-    fleet, url = build_fleet(folder, tcp_workers=2, http_workers=1)
+    fleet, wire, url = build_fleet(folder, tcp_workers=2, http_workers=1)
     fleet.start()
+    await wire.start()
     try:
         await until_ready(url)
         load = Load(url, seed=options.seed, rate=options.rate)
         loading = asyncio.create_task(load.run())
+        dice = random.Random(options.seed)
+        cuts = sorted(dice.uniform(0.0, options.seconds) for _ in range(options.cuts))
+        cutting = asyncio.create_task(wire.torment(fleet.faults, at=cuts))
         await torment(
             fleet,
             seed=options.seed,
@@ -108,6 +114,7 @@ async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, dict[
             seconds=options.seconds,
             ttl=SESSION_TTL_SECONDS,
         )
+        await cutting
         await until_ready(url)
         load.stopping.set()
         await loading
@@ -116,6 +123,7 @@ async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, dict[
             verdict = judge(http, load.log, folder / "journals", fleet.faults)
     finally:
         await fleet.stop()
+        await wire.stop()
     kills = [fault.target.split(".")[0] for fault in fleet.faults if fault.action == "SIGKILL"]
     figures: dict[str, object] = {
         "seed": options.seed,
@@ -129,6 +137,7 @@ async def run(options: argparse.Namespace, folder: Path) -> tuple[Verdict, dict[
         "worker_kills": len(kills) - kills.count("api"),
         "drains": sum(fault.action == "SIGTERM" for fault in fleet.faults),
         "freezes": sum(fault.action == "SIGSTOP" for fault in fleet.faults),
+        "cuts": sum(fault.action == "CUT" for fault in fleet.faults),
         "client_errors": load.log.errors,
         "lost": len(verdict.lost),
         "doubled": len(verdict.doubled),
@@ -147,6 +156,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=25.0, help="jobs submitted a second")
     parser.add_argument("--api-kills", type=int, default=20)
     parser.add_argument("--worker-kills", type=int, default=20)
+    parser.add_argument("--cuts", type=int, default=40, help="times the wire loses replies and breaks")
     options = parser.parse_args()
     random.seed(options.seed)
     with tempfile.TemporaryDirectory(prefix="taskjob-chaos-", ignore_cleanup_errors=True) as name:

@@ -18,7 +18,7 @@ def test_kills_under_load_lose_nothing_and_double_nothing() -> None:
     done = subprocess.run(
         [
             *(sys.executable, RUN, "--seed", "20261123", "--seconds", "12", "--rate", "15"),
-            *("--api-kills", str(API_KILLS), "--worker-kills", str(WORKER_KILLS)),
+            *("--api-kills", str(API_KILLS), "--worker-kills", str(WORKER_KILLS), "--cuts", "12"),
         ],
         capture_output=True,
         text=True,
@@ -32,4 +32,5 @@ def test_kills_under_load_lose_nothing_and_double_nothing() -> None:
     assert 50 < figures["jobs"]
     assert 50 < figures["executions"]
     assert 50 < figures["settled"]
+    assert 0 < figures["replayed"]
     assert [0, 0, 0, 0] == [figures[name] for name in ("lost", "doubled", "unexplained", "broken")]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from faults import Fault
 from verdicts import contradictions, read_worker_logs
 
 GRANT = "2026-11-29 DEBUG taskjob.worker.settled: granted job=j lease=aa run=0 delivery=1"
@@ -22,10 +22,10 @@ def settled(verdict: str, outcome: str = "completed", lease: str = "aa") -> str:
 def found(tmp_path: Path, lines: list[str], *, outcome: str | None = "completed", hurt: bool = False) -> list[str]:
     (tmp_path / "worker-0.log").write_text("\n".join(["noise", GRANT, *lines, "settled job=j lea"]))
     told = read_worker_logs(tmp_path)
-    attempts: list[dict[str, Any]] = (
-        [] if outcome is None else [{"number": 1, "outcome": outcome, "worker": "worker-0.1"}]
-    )
-    return contradictions(told, "j", attempts, {"worker-0.1"} if hurt else set())
+    attempt = {"number": 1, "outcome": outcome, "worker": "worker-0.1", "finishedAt": "1970-01-01T00:01:40.000Z"}
+    killed = Fault(at=101.0, target="worker-0.1", action="SIGKILL", ended_at=101.5)
+    earlier = Fault(at=50.0, target="worker-0.1", action="SIGSTOP", ended_at=60.0)
+    return contradictions(told, "j", [attempt] if outcome else [], [killed] if hurt else [earlier])
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from faults import Fault
+
 GRANTED = re.compile(r"granted job=(\w+) lease=(\w+) run=(\d+) delivery=(\d+)$")
 SETTLED = re.compile(r"settled job=(\w+) lease=(\w+) outcome=(\w+) verdict=(\w+)$")
+DEAF_BEFORE_SECONDS = 5.0
+"""A settle that was recorded so shortly before its worker's end may never have been answered."""
 TOOK_EFFECT = {"accepted", "replayed"}
 BY_THE_WORKER = {"completed", "failed", "snoozed"}
 
@@ -52,7 +57,7 @@ def read_worker_logs(folder: Path) -> Told:
     return told
 
 
-def contradictions(told: Told, job: str, attempts: list[dict[str, Any]], hurt: set[str]) -> list[str]:
+def contradictions(told: Told, job: str, attempts: list[dict[str, Any]], faults: list[Fault]) -> list[str]:
     """What the workers heard of this job and what was recorded cannot both be true."""
     found = []
     for attempt in attempts:
@@ -68,8 +73,15 @@ def contradictions(told: Told, job: str, attempts: list[dict[str, Any]], hurt: s
         first = next((at for at, verdict in enumerate(verdicts) if verdict in TOOK_EFFECT), len(verdicts))
         if any(verdict != "replayed" for verdict in verdicts[first + 1 :]):
             found.append(f"{delivery}: a repeat was told {verdicts[first + 1 :]}")
-        if outcome in BY_THE_WORKER and not effective and attempt["worker"] not in hurt:
+        if outcome in BY_THE_WORKER and not effective and not _was_hurt(attempt, faults):
             found.append(f"{delivery}: {outcome} was recorded, {attempt['worker']} heard {verdicts}")
     recorded = {(job, attempt.get("run", 0), attempt["number"]) for attempt in attempts}
     heard = {delivery for delivery, lines in told.of.items() if delivery[0] == job and lines}
     return [*found, *(f"{delivery}: settled, and no attempt of it is recorded" for delivery in heard - recorded)]
+
+
+def _was_hurt(attempt: dict[str, Any], faults: list[Fault]) -> bool:
+    """Whether the worker may not have lived to hear what became of its settle."""
+    ended = datetime.fromisoformat(attempt["finishedAt"]).timestamp()
+    hits = [fault for fault in faults if fault.target == attempt["worker"]]
+    return any(fault.at - DEAF_BEFORE_SECONDS <= ended <= fault.ended_at + DEAF_BEFORE_SECONDS for fault in hits)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import sqlite3
 
 import msgspec
@@ -16,6 +17,7 @@ from taskjob.wire.messages import (
     Progress,
     Started,
     Welcome,
+    Witness,
 )
 from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import JobRef
@@ -162,6 +164,19 @@ class TestWitness:
         assert house.engine.standing().incarnation != seen.incarnation
         job = await house.job(grant.job)
         assert (job.phase, job.attempts, job.lost) == (Phase.QUEUED, 0, 0)
+
+    async def test_g3_a_proof_ends_the_session_that_brings_it_in_the_same_exchange(self, house, running):
+        worker, grant = running
+        seen = worker.welcome.witness
+        # As the store signed before it lost some of its past.
+        said = f"taskjob-witness-1:{seen.incarnation}:{10**9}".encode()
+        signature = hmac.digest(house.store.witness_key(), said, "sha256").hex()[:32]
+        ahead = Witness(incarnation=seen.incarnation, seq=10**9, signature=signature)
+        update = await worker.call(worker.exchange(witness=ahead, settle=(worker.completed(grant),)))
+        assert not update.renewed
+        assert [verdict.reason for verdict in update.verdicts] == ["IncarnationChanged"]
+        assert (await worker.resume()).code == "SessionGone"
+        assert (await house.job(grant.job)).phase is Phase.QUEUED
 
     @pytest.mark.parametrize(
         "change",

@@ -314,7 +314,7 @@ class WorkerSession:
         if update.seq:
             events += self._on_answer(update)
         if update.lost:
-            events.append(self._on_lost(update.lost))
+            events += self._on_lost(update.lost)
         if update.jobs:
             events += self._on_grants(update.jobs)
         if update.cancel:
@@ -335,15 +335,17 @@ class WorkerSession:
                 self._settles.append(instead[key])
         return [Answered(sent.settles, update.verdicts)] if sent.settles else []
 
-    def _on_lost(self, lost: tuple[LostLease, ...]) -> Lapsed:
+    def _on_lost(self, lost: tuple[LostLease, ...]) -> list[Event]:
+        """What waits to be settled is settled all the same: perhaps it was before, and only the answer was lost."""
         for item in lost:
             key = (item.job, item.lease)
             for kept in (self._held, self._running, self._unsaid_starts, self._progress):
                 kept.pop(key, None)
         gone = {(item.job, item.lease) for item in lost}
-        self._settles = deque(item for item in self._settles if (item.job, item.lease) not in gone)
         self._logs = deque(item for item in self._logs if (item.job, item.lease) not in gone)
-        return Lapsed(lost)
+        settling = {(item.job, item.lease) for item in self._settles}
+        stopped = tuple(item for item in lost if (item.job, item.lease) not in settling)
+        return [Lapsed(stopped)] if stopped else []
 
     def _on_grants(self, jobs: tuple[Grant, ...]) -> list[Event]:
         if self._bound:

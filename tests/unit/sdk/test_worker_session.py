@@ -176,7 +176,6 @@ def test_the_lease_deadline_counts_from_before_the_renewal_was_sent():
 def test_a_lost_lease_is_not_settled():
     machine = opened()
     machine.handle(Update(jobs=(grant("a"), grant("b"))))
-    machine.settle(settle("a"))
     lost = (LostLease(job="a", lease="l", reason="Expired"),)
 
     assert machine.handle(Update(lost=lost)) == [Lapsed(lost)]
@@ -195,16 +194,37 @@ def test_nothing_is_said_of_another_delivery_than_the_one_that_is_held():
     assert (said.settle, said.progress, said.logs) == ((), (), ())
 
 
+def test_a_settle_whose_answer_was_lost_is_said_again_though_its_lease_is_gone():
+    """The resume finds the lease gone because the settle took effect; the repeat hears so."""
+    machine = opened()
+    machine.handle(Update(jobs=(grant("a"), grant("b"))))
+    machine.settle(settle("a"))
+    said = machine.exchange(101, capacity=0).settle
+    machine.disconnected()
+    machine.hello(102)
+    machine.handle(welcome(epoch=2))
+    gone = LostLease(job="a", lease="l", reason="Finished")
+    other = LostLease(job="b", lease="l", reason="Expired")
+
+    assert machine.handle(Update(lost=(gone, other))) == [Lapsed((other,))]
+    assert list(machine.held) == []
+    again = machine.exchange(103, capacity=0)
+    assert again.settle == said
+    replayed = Verdict(job="a", lease="l", verdict="replayed")
+    assert machine.handle(Update(seq=again.seq, verdicts=(replayed,))) == [Answered(said, (replayed,))]
+    assert machine.unanswered == 0
+
+
 def test_a_lost_lease_takes_its_own_words_along_and_no_other():
     machine = opened()
     machine.handle(Update(jobs=(grant("a"), grant("b"))))
     for job in ("a", "b"):
         machine.log(LogChunk(job=job, lease="l", number=0, text="x"))
-        machine.settle(settle(job))
+        machine.progress(Progress(job=job, lease="l", progress="1/2"))
     machine.handle(Update(lost=(LostLease(job="a", lease="l", reason="Expired"),)))
 
     said = machine.exchange(101, capacity=0)
-    assert ([s.job for s in said.settle], [chunk.job for chunk in said.logs]) == (["b"], ["b"])
+    assert ([p.job for p in said.progress], [chunk.job for chunk in said.logs]) == (["b"], ["b"])
 
 
 @pytest.mark.parametrize("message", [Update(renewed=False), Failure(code="SessionGone", detail="")])
