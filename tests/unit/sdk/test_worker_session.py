@@ -357,16 +357,6 @@ def test_a_result_that_the_server_refuses_fails_the_delivery_for_good(reason, er
     assert (list(machine.held), machine.unanswered) == ([], 0)
 
 
-def test_a_refused_checkpoint_says_nothing_of_the_settle_beside_it():
-    machine = opened()
-    machine.handle(Update(jobs=(grant("a"),)))
-    machine.settle(settle("a", result=msgspec.Raw(b"1")))
-    sent = machine.exchange(101, capacity=0)
-    refused = Verdict(job="a", lease="l", verdict="rejected", reason="InvalidCheckpoint")
-    machine.handle(Update(seq=sent.seq, verdicts=(refused,)))
-    assert (list(machine.held), machine.unanswered) == ([], 0)
-
-
 def test_a_refused_result_of_a_lease_that_was_lost_meanwhile_is_dropped():
     machine = opened()
     machine.handle(Update(jobs=(grant("a"),)))
