@@ -12,6 +12,7 @@ from taskjob.cli.durations import DURATION, MOMENT
 from taskjob.cli.names import born_at
 from taskjob.client.views import JobView
 from taskjob.model import Phase, new_job_id
+from taskjob.model.spans import span
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ from taskjob.model import Phase, new_job_id
     ],
 )
 def test_spans(seconds: float, shown: str) -> None:
-    assert words.span(seconds) == shown
+    assert span(seconds) == shown
 
 
 @pytest.mark.parametrize(

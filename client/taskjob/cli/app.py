@@ -19,6 +19,7 @@ COMMANDS = {
     "dev": ("Start", "Run api, worker and store on this machine."),
     "api": ("Start", "Run the api: REST, worker gateway, engine and store."),
     "worker": ("Start", "Run a worker for the tasks of a module."),
+    "operator": ("Start", "Run the operator: custom resources of a cluster."),
     "submit": ("Jobs", "Submit one job of a task."),
     "apply": ("Jobs", "Create or change what YAML documents describe."),
     "get": ("Jobs", "List or show jobs, queues or workers."),

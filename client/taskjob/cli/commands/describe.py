@@ -9,6 +9,7 @@ import click
 
 from taskjob.cli.connection import with_client
 from taskjob.cli.kinds import KIND
+from taskjob.model.spans import span
 
 if TYPE_CHECKING:
     from taskjob.client import Client
@@ -50,7 +51,7 @@ def _job(client: Client, name: str) -> None:
             ("Worker", job.worker or ""),
             ("Progress", job.progress or ""),
             ("Concurrency", job.concurrency_key or ""),
-            ("Timeout", words.span(told.get("timeoutSeconds", 0))),
+            ("Timeout", span(told.get("timeoutSeconds", 0))),
             ("Created", words.moment(job.created_at)),
             ("Starts after", words.moment(job.start_after)),
             ("Next attempt", words.moment(job.due_at)),

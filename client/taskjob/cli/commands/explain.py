@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from taskjob.cli.connection import with_client
+from taskjob.model.spans import span
 
 if TYPE_CHECKING:
     from taskjob.client import Client
@@ -35,7 +36,7 @@ def command(*, client: Client, job: str, output: str) -> None:
             ("Reason", str(answer.get("reason", ""))),
             ("Why", str(answer.get("sentence", ""))),
             ("Position", str(answer.get("position", ""))),
-            ("Starts in", f"about {words.span(eta)}" if eta is not None else ""),
+            ("Starts in", f"about {span(eta)}" if eta is not None else ""),
             ("Held by", "\n".join(answer.get("holders", ()))),
             ("Next", "\n".join(answer.get("nextSteps", ()))),
         ]

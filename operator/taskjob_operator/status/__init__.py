@@ -1,0 +1,1 @@
+"""From an engine job to what a person reads in `status`. Pure."""

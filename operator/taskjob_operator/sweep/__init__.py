@@ -1,0 +1,1 @@
+"""What events can miss: jobs whose TaskJob is gone, and finished TaskJobs whose time is over."""
