@@ -67,9 +67,11 @@ def live_api(folder: Path, **settings: str) -> Iterator[tuple[str, str]]:
 
 
 @contextlib.contextmanager
-def live_worker(folder: Path, gateway: str, *, queues: tuple[str, ...] = ("default",)) -> Iterator[None]:
+def live_worker(
+    folder: Path, gateway: str, *, queues: tuple[str, ...] = ("default",), namespace: str = "default"
+) -> Iterator[None]:
     words = [word for queue in queues for word in ("--queue", queue)]
-    command = ["worker", str(TASKS), "--gateway", gateway, "--name", "steady", *words]
+    command = ["worker", str(TASKS), "--gateway", gateway, "--name", "steady", "--namespace", namespace, *words]
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "taskjob.cli", *command, "--metrics-port", "0", "--drain-seconds", "1"],
