@@ -22,6 +22,12 @@ def render_api() -> str:
     return table([row(metric.name, metric.kind, metric.labels, metric.help) for metric in CATALOGUE])
 
 
+def render_operator() -> str:
+    from taskjob_operator.metrics import CATALOGUE
+
+    return table([row(metric.name, metric.kind, metric.labels, metric.help) for metric in CATALOGUE])
+
+
 def render_worker() -> str:
     """Counters and histograms as they are collected after one job, gauges as the supervisor declares them."""
     from taskjob.model import AttemptOutcome

@@ -62,6 +62,12 @@ def render_api() -> str:
     return table(ApiSettings, "TASKJOB_")
 
 
+def render_operator() -> str:
+    from taskjob_operator.settings import OperatorSettings
+
+    return table(OperatorSettings, "TASKJOB_")
+
+
 NOT_ARGUMENTS = {"token": "TASKJOB_TOKEN", "log_level": "TASKJOB_LOG_LEVEL"}
 """What `taskjob worker` reads from its environment alone."""
 

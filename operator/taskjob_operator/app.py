@@ -20,9 +20,9 @@ from taskjob_operator.handlers.watchdog import Watchdog
 from taskjob_operator.health import HealthServer
 from taskjob_operator.kube.backoff import patiently
 from taskjob_operator.kube.client import KubeClient
-from taskjob_operator.kube.connection import Connection, find_connection
 from taskjob_operator.kube.errors import KubeError
 from taskjob_operator.kube.resources import TASKJOBS
+from taskjob_operator.kube.target import Connection, find_connection
 from taskjob_operator.leadership import Leadership, NotLeadingError
 from taskjob_operator.metrics import Metrics
 from taskjob_operator.settings import OperatorSettings

@@ -5,7 +5,6 @@ A call that fails with a transient `DoorError` may have taken effect or not; all
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ import aiohttp
 import msgspec
 
 from taskjob.wire import operator_messages as wire
+from taskjob_operator.replies import ChangesRead, Ensured
 
 T = TypeVar("T")
 TOKEN_SECONDS = 10.0
@@ -75,13 +75,13 @@ class Door:
         await self._session.close()
 
     async def ensure(self, jobs: Sequence[wire.DeclaredJob]) -> wire.JobsEnsured:
-        return await self._post("jobs/ensure", wire.EnsureJobs(jobs=tuple(jobs)), wire.JobsEnsured)
+        return await self._post("jobs/ensure", wire.EnsureJobs(jobs=tuple(jobs)), Ensured)
 
     async def disown(self, jobs: Sequence[wire.DisownedJob]) -> wire.JobsDisowned:
         return await self._post("jobs/disown", wire.DisownJobs(jobs=tuple(jobs)), wire.JobsDisowned)
 
     async def changes(self, request: wire.ReadChanges) -> wire.JobsChanged:
-        return await self._post("jobs/changes", request, wire.JobsChanged, waits=request.wait_seconds)
+        return await self._post("jobs/changes", request, ChangesRead, waits=request.wait_seconds)
 
     async def owned(self, request: wire.ReadOwned) -> wire.OwnedJobs:
         return await self._post("jobs/owned", request, wire.OwnedJobs)
@@ -89,8 +89,12 @@ class Door:
     async def report_orphans(self, report: wire.ReportOrphans) -> wire.OrphansReported:
         return await self._post("orphans", report, wire.OrphansReported)
 
-    async def ensure_queues(self, queues: Sequence[wire.DeclaredQueue]) -> wire.QueuesEnsured:
-        return await self._post("queues/ensure", wire.EnsureQueues(queues=tuple(queues)), wire.QueuesEnsured)
+    async def ensure_queues(self, cluster_id: str, queues: Sequence[wire.DeclaredQueue]) -> wire.QueuesEnsured:
+        request = wire.EnsureQueues(cluster_id=cluster_id, queues=tuple(queues))
+        return await self._post("queues/ensure", request, wire.QueuesEnsured)
+
+    async def managed_queues(self, cluster_id: str) -> wire.ManagedQueues:
+        return await self._post("queues/managed", wire.ReadManagedQueues(cluster_id=cluster_id), wire.ManagedQueues)
 
     async def queue_numbers(self, queues: Sequence[tuple[str, str]]) -> wire.QueueNumbersRead:
         return await self._post("queues/numbers", wire.ReadQueueNumbers(queues=tuple(queues)), wire.QueueNumbersRead)

@@ -1,6 +1,6 @@
 """What the operator process can be told: read once from arguments and `TASKJOB_*` variables, then passed as a value.
 
-Nothing else in the operator reads the environment, but for what Kubernetes itself sets in a pod (`kube.connection`).
+Nothing else in the operator reads the environment, but for what Kubernetes itself sets in a pod (`kube.target`).
 """
 
 from __future__ import annotations

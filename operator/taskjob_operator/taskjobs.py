@@ -18,9 +18,9 @@ from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.intake import Intake
 from taskjob_operator.reconcile.predecessors import Predecessors
 from taskjob_operator.reconcile.queue import WorkQueue
-from taskjob_operator.reconcile.record import Record
 from taskjob_operator.reconcile.showing import Showing
 from taskjob_operator.reconcile.specs import Specs
+from taskjob_operator.record import Record
 from taskjob_operator.settings import OperatorSettings
 from taskjob_operator.status.order import Incarnations
 from taskjob_operator.sweep.retirement import Retirement

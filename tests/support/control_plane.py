@@ -7,6 +7,7 @@ Leases, RBAC. What needs pods runs on a kind cluster instead.
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import socket
@@ -51,6 +52,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+class RefusedError(Exception):
+    def __init__(self, code: int, said: str) -> None:
+        super().__init__(f"{code}: {said[:500]}")
+        self.code = code
 
 
 class ControlPlane:
@@ -109,19 +116,23 @@ class ControlPlane:
         self._end("kube-apiserver")
 
     def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
-        """As the administrator. Raises `urllib.error.HTTPError`."""
+        """As the administrator. Raises `RefusedError`."""
         request = urllib.request.Request(self.url + path, method=method)
         request.add_header("Authorization", f"Bearer {ADMIN}")
         request.add_header("Content-Type", content_type)
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(request, data, timeout=30, context=self._context()) as answer:
-            return json.loads(answer.read() or b"null")
+        try:
+            with urllib.request.urlopen(request, data, timeout=30, context=self._context()) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise RefusedError(error.code, error.read().decode()) from None
 
-    def stream(self, path: str) -> Any:
-        """An answer that goes on, line by line."""
-        request = urllib.request.Request(self.url + path)
-        request.add_header("Authorization", f"Bearer {ADMIN}")
-        return urllib.request.urlopen(request, timeout=600, context=self._context())
+    def stream(self, path: str) -> tuple[http.client.HTTPSConnection, http.client.HTTPResponse]:
+        """An answer that goes on, line by line, until its connection's socket is shut down."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self._port, timeout=600, context=self._context())
+        connection.request("GET", path, headers={"Authorization": f"Bearer {ADMIN}"})
+        return connection, connection.getresponse()
 
     def install(self, *files: Path) -> None:
         """Definitions, until they are served."""
@@ -154,7 +165,7 @@ class ControlPlane:
     def _served(self, path: str) -> bool:
         try:
             self.call("GET", path)
-        except urllib.error.HTTPError as error:
+        except RefusedError as error:
             if error.code in {404, 429, 503}:
                 return False
             raise
@@ -214,7 +225,7 @@ class ControlPlane:
         def ready() -> bool:
             try:
                 self.call("GET", "/api/v1/namespaces/kube-system")
-            except (OSError, ValueError):
+            except (OSError, ValueError, RefusedError):
                 return False
             return True
 

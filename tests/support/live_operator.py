@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,9 +15,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from control_plane import ControlPlane
+from control_plane import ControlPlane, RefusedError
 from live_stack import clean_environment, eventually, live_api, live_worker
 
 JOBS = "/apis/taskjob.dev/v1alpha1"
@@ -30,13 +31,14 @@ class LiveOperator:
     def __init__(self, folder: Path, kubeconfig: Path, api: str, **settings: str) -> None:
         self._log = folder / f"operator-{next(_numbers)}.log"
         values = {"API_URL": api, "KUBECONFIG": str(kubeconfig), "OPERATOR_PORT": "0", "LOG_LEVEL": "INFO"} | settings
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "taskjob.cli", "operator"],
-            cwd=folder,
-            env=clean_environment(**{f"TASKJOB_{name}": value for name, value in values.items()}),
-            stdout=subprocess.DEVNULL,
-            stderr=self._log.open("wb"),
-        )
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "taskjob.cli", "operator"],
+                cwd=folder,
+                env=clean_environment(**{f"TASKJOB_{name}": value for name, value in values.items()}),
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         self.address = eventually(self._address, "the operator's address")
 
     def log(self) -> str:
@@ -50,7 +52,8 @@ class LiveOperator:
             with urllib.request.urlopen(f"{self.address}/readyz", timeout=5) as answer:
                 return str(json.loads(answer.read())["status"])
         except urllib.error.HTTPError as error:
-            return str(json.loads(error.read())["status"])
+            with error:
+                return str(json.loads(error.read())["status"])
 
     def metric(self, name: str) -> float:
         """The sum over all labels."""
@@ -134,7 +137,7 @@ class Jobs:
     def exists(self, name: str) -> bool:
         try:
             self.get(name)
-        except urllib.error.HTTPError as error:
+        except RefusedError as error:
             if error.code == 404:
                 return False
             raise
@@ -153,7 +156,7 @@ class Jobs:
 
     def until(self, name: str, phase: str, seconds: float = 30.0) -> dict[str, Any]:
         """Its status once it has this phase."""
-        eventually(lambda: self.status(name).get("phase") == phase, f"{name} {phase}: {self.status(name)}", seconds)
+        eventually(lambda: self.status(name).get("phase") == phase, f"{name} {phase}", seconds)
         return self.status(name)
 
     def until_reason(self, name: str, reason: str, seconds: float = 30.0) -> dict[str, Any]:
@@ -170,10 +173,11 @@ class Watch:
     """All events of TaskJobs, seen by a watch of its own: (moment, type, object)."""
 
     def __init__(self, plane: ControlPlane, collection: str) -> None:
-        self._stopping = False
         self.events: list[tuple[float, str, dict[str, Any]]] = []
         start = plane.call("GET", collection)["metadata"]["resourceVersion"]
-        self._stream = plane.stream(f"{collection}?watch=true&resourceVersion={start}&timeoutSeconds=600")
+        self._connection, self._stream = plane.stream(
+            f"{collection}?watch=true&resourceVersion={start}&timeoutSeconds=600"
+        )
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -184,7 +188,17 @@ class Watch:
                 self.events.append((time.monotonic(), event["type"], event["object"]))
 
     def stop(self) -> None:
+        assert self._connection.sock is not None
+        self._connection.sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join(10)
         self._stream.close()
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def statuses(self, name: str) -> list[dict[str, Any]]:
         """One for each write of its status, in order."""
@@ -195,6 +209,9 @@ class Watch:
             if not written or written[-1] != status:
                 written.append(status)
         return written[1:]
+
+    def phases(self, name: str) -> list[str]:
+        return [str(status.get("phase")) for status in self.statuses(name)]
 
     def writes(self) -> int:
         """Modifications of all objects; a creation is none."""
@@ -232,15 +249,23 @@ class Stack:
     @contextlib.contextmanager
     def worker(self, namespace: str) -> Iterator[None]:
         with live_worker(self.folder, self.gateway, namespace=namespace):
+            eventually(lambda: self._rest(f"{namespace}/workers")["items"], "a worker")
             yield
 
-    def rest(self, namespace: str, path: str = "") -> Any:
-        """Of the engine, by REST."""
-        with urllib.request.urlopen(f"{self.url}/v1/namespaces/{namespace}/jobs{path}", timeout=30) as answer:
-            return json.loads(answer.read())
-
     def engine_jobs(self, namespace: str) -> list[dict[str, Any]]:
-        return list(self.rest(namespace)["items"])
+        """As the engine has them."""
+        return list(self._rest(f"{namespace}/jobs")["items"])
+
+    def submit(self, namespace: str, document: dict[str, Any]) -> dict[str, Any]:
+        """By REST."""
+        return dict(self._rest(f"{namespace}/jobs", document))
+
+    def _rest(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(f"{self.url}/v1/namespaces/{path}")
+        request.add_header("Content-Type", "application/json")
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(request, data, timeout=30) as answer:
+            return json.loads(answer.read())
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from taskjob_operator.handlers.tuning import quiet_settings
 from taskjob_operator.handlers.watchdog import Watchdog
 from taskjob_operator.handlers.watching import Source, registry_of
 from taskjob_operator.kube.backoff import Backoff
-from taskjob_operator.kube.connection import Connection
+from taskjob_operator.kube.target import Connection
 
 logger = logging.getLogger(__name__)
 HEALTHY_SECONDS = 60.0

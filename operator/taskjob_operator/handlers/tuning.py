@@ -19,7 +19,7 @@ WORKER_IDLE_SECONDS = 0.05
 SILENT_SECONDS = 70.0
 """Bookmarks come each minute: a watch that is silent for longer is dead and made anew."""
 
-WATCH_SECONDS = 290.0
+WATCH_SECONDS = 290
 """A watch is renewed by the server after so long, however healthy."""
 
 PAGE = 500

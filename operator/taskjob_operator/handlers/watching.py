@@ -8,8 +8,8 @@ from typing import Any
 import kopf
 import msgspec
 
-from taskjob_operator.kube.connection import Connection
 from taskjob_operator.kube.resources import Resource
+from taskjob_operator.kube.target import Connection
 
 Observe = Callable[[str | None, dict[str, Any]], None]
 """Takes (type, object): ADDED, MODIFIED, DELETED, or None for an object of the list that a watch begins with."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -12,8 +11,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from taskjob_operator.kube.connection import Connection
 from taskjob_operator.kube.errors import KubeError, error_of
+from taskjob_operator.kube.target import Connection
 
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
@@ -69,7 +68,9 @@ class KubeClient:
 
     async def patch(self, path: str, body: Any, content_type: str = JSON_PATCH, **query: str) -> bytes:
         self._fence()
-        return await self._call("PATCH", path, {"fieldManager": FIELD_MANAGER, **query}, body=body, content_type=content_type)
+        return await self._call(
+            "PATCH", path, {"fieldManager": FIELD_MANAGER, **query}, body=body, content_type=content_type
+        )
 
     async def put_status(self, path: str, uid: str, status: Any) -> bytes:
         """Replace the whole status of the object with that uid and of no namesake (422)."""

@@ -20,7 +20,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 class KubeError(Exception):
     """`status` is the HTTP status, 0 where no answer came: then the call may have taken effect or not."""
 
-    def __init__(self, status: int, reason: str, message: str, *, retry_after: float | None = None, told: bool = True
+    def __init__(
+        self, status: int, reason: str, message: str, *, retry_after: float | None = None, told: bool = True
     ) -> None:
         super().__init__(f"{status} {reason}: {message}" if status else message)
         self.status = status

@@ -19,8 +19,8 @@ from taskjob_operator.kube.backoff import Backoff
 from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.predecessors import Predecessors
 from taskjob_operator.reconcile.queue import WorkQueue
-from taskjob_operator.reconcile.record import Record
 from taskjob_operator.reconcile.showing import Showing
+from taskjob_operator.record import Record
 from taskjob_operator.status.order import Incarnations
 from taskjob_operator.writing.receipts import Receipt, Receipts
 
@@ -110,6 +110,8 @@ class Changes:
                 if record.incarnation != incarnation:
                     record.incarnation = incarnation
                 record.mirrored = record.uid != change.owner.uid
+                if change.job.phase.is_terminal and record.rerun > change.job.run:
+                    self._queue.add(record.uid)  # asked for while this run was going on
                 self._showing.job(record, change.job, incarnation, None if recoverable else receipt.hold())
         receipt.done()
 

@@ -21,7 +21,7 @@ from taskjob_operator.metrics import Metrics
 from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.predecessors import Predecessors
 from taskjob_operator.reconcile.queue import WorkQueue
-from taskjob_operator.reconcile.record import Record
+from taskjob_operator.record import Record
 from taskjob_operator.writing.writer import Writer
 
 logger = logging.getLogger(__name__)

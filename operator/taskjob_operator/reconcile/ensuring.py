@@ -25,9 +25,9 @@ from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.owned import read_owned
 from taskjob_operator.reconcile.predecessors import Predecessors
 from taskjob_operator.reconcile.queue import WorkQueue
-from taskjob_operator.reconcile.record import Record, look
 from taskjob_operator.reconcile.showing import Showing, never_accepted
 from taskjob_operator.reconcile.specs import Spec, Specs
+from taskjob_operator.record import Record, look
 from taskjob_operator.status.jobless import API_UNAVAILABLE, PREDECESSOR_STOPPING
 from taskjob_operator.status.order import Incarnations
 
@@ -101,6 +101,10 @@ class Ensuring:
         if record is None or record.gone or record.deleting or record.settled:
             self._specs.drop(uid)
             return None
+        if record.written.phase == "Rejected":
+            record.asked = record.ensured = record.generation
+            await self._unless_unread(record, self._showing.answered(record))
+            return None  # for good: it never had a job, and what it says cannot be taken back
         name = (record.namespace, record.name)
         for owner, job in self._predecessors.left_behind(name, uid):
             if self._index.get(owner.uid) is None:
@@ -123,11 +127,11 @@ class Ensuring:
         )
 
     def _known_incarnation(self, record: Record) -> str | None:
-        """For a finished job that is not asked to run again: the current one, so that it is never made anew, whatever
-        became of the store."""
+        """For a finished job, unless somebody has just asked for another run: the current one, so that it is never made
+        anew, whatever became of the store."""
         if record.job is None:
             return None
-        if record.written.final and record.rerun <= record.written.run:
+        if record.written.final and not (record.edited and record.rerun > record.written.run):
             return self._incarnations.current
         return record.incarnation or None
 
@@ -177,10 +181,10 @@ class Ensuring:
                     self._queue.add(record.uid, FOREIGN_SECONDS)
             case "rejected":
                 record.ensured = record.asked
-                detail = f"{verdict.field}: {verdict.detail}" if verdict.field else verdict.detail or ""
                 if record.written.final:
                     await self._unless_unread(record, self._showing.answered(record))
                 else:
+                    detail = f"{verdict.field}: {verdict.detail}" if verdict.field else verdict.detail or ""
                     self._showing.rejected(record, verdict.code or "Invalid", detail)
             case "expired":
                 record.ensured = record.asked

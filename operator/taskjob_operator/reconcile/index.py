@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from taskjob_operator.reconcile.record import Record
+from taskjob_operator.record import Record
 
 
 class Index:

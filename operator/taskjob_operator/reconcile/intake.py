@@ -11,8 +11,8 @@ from taskjob_operator.metrics import Metrics
 from taskjob_operator.reconcile.departures import Departures
 from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.queue import WorkQueue
-from taskjob_operator.reconcile.record import MalformedError, Record, Seen, look
 from taskjob_operator.reconcile.specs import Spec, Specs
+from taskjob_operator.record import MalformedError, Record, Seen, look
 from taskjob_operator.writing.budget import DETAIL_SECONDS
 
 logger = logging.getLogger(__name__)

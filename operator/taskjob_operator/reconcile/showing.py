@@ -11,7 +11,7 @@ from taskjob.model import Job, Micros
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.kube.errors import KubeError
 from taskjob_operator.kube.resources import TASKJOBS
-from taskjob_operator.reconcile.record import Record
+from taskjob_operator.record import Record
 from taskjob_operator.status import jobless
 from taskjob_operator.status.build import status_of
 from taskjob_operator.status.document import NOT_YET_SEEN, TaskJobStatus, read_status
@@ -33,8 +33,7 @@ class Showing:
     def job(self, record: Record, job: Job, incarnation: str, receipt: Receipt | None = None) -> None:
         """Show a snapshot. `receipt` is done once the object says so, or something later."""
         latest = self._writer.latest(record)
-        said = record.written if latest is None else latest
-        if is_older(job, incarnation, than=(said.incarnation, said.run, said.revision)):
+        if is_older(job, incarnation, than=record.written if latest is None else latest):
             if receipt is not None:
                 receipt.done()
             return

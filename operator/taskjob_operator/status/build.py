@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from taskjob.model import ErrorInfo, Job, Micros, Phase, Reason, format_time
@@ -82,7 +84,9 @@ def _error(error: ErrorInfo | None) -> str:
     return bounded(redacted_line(f"{error.type}: {error.message}" if error.message else error.type), MAX_ERROR)
 
 
-def _result(result: msgspec.Raw | None) -> str:
-    if result is None or len(bytes(result)) > MAX_RESULT:
+def _result(result: Any) -> str:
+    """As JSON text, where that is short."""
+    if result is None:
         return ""
-    return bytes(result).decode(errors="replace")
+    text = msgspec.json.encode(result)
+    return "" if len(text) > MAX_RESULT else text.decode(errors="replace")

@@ -6,7 +6,25 @@ before that was learned, and tells another, is old.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from taskjob.model import Job
+from taskjob_operator.status.document import TERMINAL
+
+
+class Said(Protocol):
+    """What an object says, or will say."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def incarnation(self) -> str: ...
+    @property
+    def run(self) -> int: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def job_id(self) -> str | None: ...
 
 
 class Incarnations:
@@ -27,7 +45,9 @@ class Incarnations:
         return True
 
 
-def is_older(job: Job, incarnation: str, *, than: tuple[str, int, int]) -> bool:
-    """Whether (run, revision) of `job` are behind what is written, within one incarnation."""
-    written, run, revision = than
-    return incarnation == written and (job.run, job.revision) < (run, revision)
+def is_older(job: Job, incarnation: str, *, than: Said) -> bool:
+    """Whether `job` is behind what is said of it. An outcome is final within its run, also when the store has lost it
+    and runs the job once more."""
+    if than.phase in TERMINAL and than.job_id is not None and job.run <= than.run and job.phase.pascal != than.phase:
+        return True
+    return incarnation == than.incarnation and (job.run, job.revision) < (than.run, than.revision)

@@ -17,8 +17,8 @@ from taskjob_operator.kube.resources import TASKJOBS
 from taskjob_operator.leadership import NotLeadingError
 from taskjob_operator.metrics import Metrics
 from taskjob_operator.reconcile.index import Index
-from taskjob_operator.reconcile.record import Record
 from taskjob_operator.reconcile.showing import wall_clock
+from taskjob_operator.record import Record
 from taskjob_operator.writing.receipts import Receipt
 
 logger = logging.getLogger(__name__)

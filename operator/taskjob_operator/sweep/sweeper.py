@@ -133,7 +133,10 @@ class Sweeper:
         self._metrics.orphans.set(len(orphans))
         self._reported = True
         report = ReportOrphans(
-            cluster_id=self._departures.cluster_id, total=len(orphans), jobs=tuple(orphans[:MAX_ITEMS])
+            cluster_id=self._departures.cluster_id,
+            total=len(orphans),
+            jobs=tuple(orphans[:MAX_ITEMS]),
+            namespaces=tuple(sorted({one.owner.namespace for one in orphans})[:MAX_ITEMS]),
         )
         for _ in range(max(round(self._every_seconds / ASK_SECONDS), 1)):
             if (await self._door.report_orphans(report)).confirmed:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from taskjob_operator.reconcile.record import Standing
+from taskjob_operator.record import Standing
 
 PHASE_SECONDS = 0.5
 LEAST_SECONDS = 1.0

@@ -22,7 +22,7 @@ from taskjob_operator.kube.errors import KubeError
 from taskjob_operator.kube.resources import TASKJOBS
 from taskjob_operator.leadership import NotLeadingError
 from taskjob_operator.metrics import Metrics
-from taskjob_operator.reconcile.record import MalformedError, Record, look, standing_of
+from taskjob_operator.record import MalformedError, Record, look, standing_of
 from taskjob_operator.status.document import TaskJobStatus
 from taskjob_operator.writing.budget import Draft, drafted, due_at
 from taskjob_operator.writing.pace import Pace

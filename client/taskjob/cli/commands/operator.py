@@ -36,4 +36,5 @@ def _log_to_stderr() -> None:
 
     level = os.environ.get("TASKJOB_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("kopf").setLevel(max(logging.WARNING, logging.getLogger().level))
+    if level != "DEBUG":  # a watch that ends is told by its supervisor, in one line
+        logging.getLogger("kopf").setLevel(logging.CRITICAL)

@@ -114,8 +114,13 @@ class Record:
 
     @property
     def settled(self) -> bool:
-        """Finished, and its status answers the spec as it is now: nothing to do."""
-        return self.written.final and self.written.observed >= self.generation
+        """Finished, its status answers the spec as it is now, and no further run is asked for: nothing to do."""
+        return self.written.final and not self.edited and self.rerun <= self.written.run
+
+    @property
+    def edited(self) -> bool:
+        """Its status does not answer the spec as it is now."""
+        return self.written.observed < self.generation
 
 
 class Seen(msgspec.Struct, frozen=True, gc=False):
