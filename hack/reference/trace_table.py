@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import trace_custom_resources
 import trace_identity
 import trace_items
 import trace_promises
@@ -94,6 +95,7 @@ def render_items() -> str:
         "The worker": trace_items.WORKER,
         "SDK and command line": trace_items.SDK,
         "Examples and longer runs": trace_items.EXAMPLES,
+        "Custom resources": trace_custom_resources.CUSTOM_RESOURCES,
         "Identity in a cluster": trace_identity.IDENTITY,
     }
     return "\n\n".join(f"### {title}\n\n{table(rows)}" for title, rows in sections.items())
