@@ -12,6 +12,8 @@ class TimeLimit:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
+        self._loop: asyncio.AbstractEventLoop | None = None
+        # To ask for the running loop costs a system call in some Pythons: once is enough.
         self._calls: dict[_Call, None] = {}
         """Oldest first, and so in the order of their ends."""
         self._timer: asyncio.TimerHandle | None = None
@@ -19,8 +21,14 @@ class TimeLimit:
     def call(self) -> _Call:
         return _Call(self)
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
     def begin(self, call: _Call) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         call.ends_at = loop.time() + self.seconds
         self._calls[call] = None
         if self._timer is None:
@@ -30,7 +38,7 @@ class TimeLimit:
         self._calls.pop(call, None)
 
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self.loop
         self._timer = None
         for call in list(self._calls):
             if call.ends_at > loop.time():
@@ -49,7 +57,7 @@ class _Call:
         self.ends_at = 0.0
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._limit.loop)
         if task is None:
             raise RuntimeError("a time limit needs a task to end")
         self._task = task

@@ -1,8 +1,9 @@
 """The barest durable queue of the product's shape on SQLite: one store process, one worker process, one JSON object per
-line over TCP, batches of 500, a lease compared when it is settled, one attempt row a job, one commit a batch.
+line over TCP, batches of 500, a lease compared when it is settled, the attempt told by the job's row, one commit a
+batch.
 
 No retries, limits, sessions, heartbeats, ledger, idempotency, metrics or priorities. `loop` in the output is the same
-table driven in one process without a socket or attempt rows: what SQLite itself can do here.
+table driven in one process without a socket or attempts: what SQLite itself can do here.
 """
 
 from __future__ import annotations
@@ -42,8 +43,10 @@ def open_durable(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA cache_size=-65536")
-    connection.execute("CREATE TABLE job (id INTEGER PRIMARY KEY, state INTEGER, lease TEXT, payload TEXT)")
-    connection.execute("CREATE TABLE attempt (job INTEGER, lease TEXT, started REAL, finished REAL)")
+    connection.execute(
+        "CREATE TABLE job (id INTEGER PRIMARY KEY, state INTEGER, lease TEXT, payload TEXT,"
+        " started REAL, finished REAL)"
+    )
     connection.execute("CREATE INDEX ready ON job (id) WHERE state = 0")
     return connection
 
@@ -63,9 +66,9 @@ def turn(connection: sqlite3.Connection, settle: list[tuple[int, str]]) -> list[
     now = time.time()
     connection.execute("BEGIN IMMEDIATE")
     if settle:
-        connection.executemany("UPDATE job SET state = 2 WHERE id = ? AND lease = ? AND state = 1", settle)
         connection.executemany(
-            "INSERT INTO attempt VALUES (?, ?, ?, ?)", [(job, lease, now, now) for job, lease in settle]
+            "UPDATE job SET state = 2, started = ?, finished = ? WHERE id = ? AND lease = ? AND state = 1",
+            [(now, now, job, lease) for job, lease in settle],
         )
     rows = connection.execute("SELECT id, payload FROM job WHERE state = 0 ORDER BY id LIMIT ?", (BATCH,)).fetchall()
     lease = secrets.token_hex(16)

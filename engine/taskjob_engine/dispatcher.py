@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 MAX_GRANT_BYTES = 4 * 1024 * 1024
 _LARGEST_JOB_BYTES = 192 * 1024
+MAX_CALLS = 2
+"""Lease calls in flight for one session, where the second rides in the flush of settles that came with it."""
+
 _FIRST_SHARE = 16
 """Jobs asked for at once on a hint of unknown size while several sessions wait; more only while it pays."""
 
@@ -31,9 +34,10 @@ _FIRST_SHARE = 16
 class Dispatcher:
     """Asks the store for leases on behalf of parked sessions.
 
-    Guarantees: one lease call in flight per parking; a hint that arrives meanwhile is acted on afterwards; a
-    session is never given more than it wants; sessions that wait for the same work take turns, and a batch is
-    spread over them. All methods belong to the event loop's thread.
+    Guarantees: one lease call in flight per parking, and a second only for what the session asks for beside it
+    (`credit`), so that it rides in the flush of the settles that made room; a hint that arrives meanwhile is acted
+    on afterwards; a session is never given more than it wants; sessions that wait for the same work take turns, and a
+    batch is spread over them. All methods belong to the event loop's thread.
     """
 
     def __init__(
@@ -101,10 +105,13 @@ class Dispatcher:
         self._want(parked, want)
 
     def credit(self, session: str, want: int) -> None:
-        """Add to what a parked session waits for (a TCP exchange). Nothing where it is not parked."""
+        """Add to what a parked session waits for (a TCP exchange). Nothing where it is not parked. Call it in the
+        loop turn of the settles that come with it: the lease is asked for in the next one and rides in their flush."""
         parked = self._waiting.get(session)
         if parked is not None and want > 0:
             self._want(parked, parked.want + want)
+            if parked.seq is None and 0 < parked.calls < MAX_CALLS:
+                self._fall_due(parked)
 
     def eased(self, session: str) -> None:
         """A parked session settled something: if its leases were too many, ask on."""
@@ -132,7 +139,7 @@ class Dispatcher:
 
     def anticipate(self, items: Sequence[Submission]) -> None:
         """Jobs are being submitted: ask for them on behalf of waiting sessions. Call it in the loop turn of
-        `store.submit`: the lease is asked for right behind it and rides in the same flush."""
+        `store.submit`: the lease is asked for in the next one and rides in the same flush."""
         if not self._waiting:
             return
         counts: dict[Stream, int] = {}
@@ -180,7 +187,11 @@ class Dispatcher:
     def _ask(self, parked: Parked, share: int) -> None:
         parked.woken += 1
         parked.share += share
-        if self._running and not parked.busy:
+        if not parked.busy:
+            self._fall_due(parked)
+
+    def _fall_due(self, parked: Parked) -> None:
+        if self._running:
             self._due[parked.ref.session] = parked
             if self._round is None:
                 self._round = self._launch(self._ask_due())
@@ -188,7 +199,7 @@ class Dispatcher:
     async def _ask_due(self) -> None:
         """What became due in one loop turn is asked for in one call (a few, if there are many)."""
         self._round = None
-        due = [parked for parked in self._due.values() if parked.want > 0 and not self._holds_all_it_may(parked)]
+        due = [parked for parked in self._due.values() if parked.unasked > 0 and not self._holds_all_it_may(parked)]
         self._due.clear()
         for start in range(self._batch, len(due), self._batch):
             self._launch(self._lease(due[start : start + self._batch]))
@@ -197,33 +208,33 @@ class Dispatcher:
 
     def _holds_all_it_may(self, parked: Parked) -> bool:
         """Who holds all it may is not asked for; but a repeated seq gets what it got, whatever is held."""
-        parked.full = parked.seq is None and parked.room() <= 0
+        parked.full = parked.seq is None and parked.open_room <= 0
         return parked.full
 
     async def _lease(self, askers: list[Parked]) -> None:
         requests: list[LeaseRequest] = []
         seen: list[int] = []
         for parked in askers:
-            n = max(0, min(parked.want, parked.share, self._batch, parked.room()))
+            n = max(0, min(parked.unasked, parked.share, self._batch, parked.open_room))
             requests.append(LeaseRequest(ref=parked.ref, n=n, seq=parked.seq, max_bytes=MAX_GRANT_BYTES))
             seen.append(parked.woken)
-            parked.busy = True
+            parked.begin_call(n)
             parked.share = 0
         try:
             answers = await self._store.lease(requests)
         except UnavailableError as error:
-            self._back_off(askers, error)
+            self._back_off(askers, requests, error)
             return
         except OutcomeUnknownError as error:
             log.warning("a lease call ended without a known outcome, its sessions must resume: %s", error.detail)
-            self._disown(askers)
+            self._disown(askers, requests)
             return
         except Exception:
             if len(askers) > 1:
                 await self._lease_one_by_one(askers, requests)
                 return
             log.exception("a lease call failed; its session must say what it holds")
-            self._disown(askers)
+            self._disown(askers, requests)
             return
         await self._hand_out(askers, requests, seen, answers)
 
@@ -233,7 +244,7 @@ class Dispatcher:
         """Each session's answer to its sink; `seen` are the hints that its request took along."""
         undelivered: list[Settlement] = []
         for parked, request, before, answer in zip(askers, requests, seen, answers, strict=True):
-            parked.busy = False
+            parked.end_call(request.n)
             if answer.refused is not None:
                 self._refuse(parked, answer.refused)
                 continue
@@ -250,11 +261,10 @@ class Dispatcher:
     async def _lease_one_by_one(self, askers: list[Parked], requests: list[LeaseRequest]) -> None:
         """A shared call failed, of which nothing took effect: find whose request it was, and spare the others."""
         for parked, request in zip(askers, requests, strict=True):
+            parked.end_call(request.n)
             if parked.want > 0 and self._waiting.holds(parked):
                 parked.share += request.n
                 await self._lease([parked])
-            else:
-                parked.busy = False
 
     def _deliver(self, parked: Parked, grants: tuple[Granted, ...]) -> list[Settlement]:
         """Count the grants, move to the end of the lines, hand over. Returns the releases of what was not taken."""
@@ -322,18 +332,18 @@ class Dispatcher:
             self._forget(parked)
             parked.sink.refused(reason)
 
-    def _back_off(self, askers: list[Parked], error: UnavailableError) -> None:
+    def _back_off(self, askers: list[Parked], requests: list[LeaseRequest], error: UnavailableError) -> None:
         """Nothing was leased: the sessions go on waiting."""
         log.warning("the store could not lease: %s", error.detail)
-        for parked in askers:
-            parked.busy = False
+        for parked, request in zip(askers, requests, strict=True):
+            parked.end_call(request.n)
             if parked.want > 0 and self._running:
                 self._ask_later(parked, error.retry_after_seconds or self._poll_seconds)
 
-    def _disown(self, askers: list[Parked]) -> None:
+    def _disown(self, askers: list[Parked], requests: list[LeaseRequest]) -> None:
         """Leases may exist that no worker knows of: each session must be resumed, which tells what it holds."""
-        for parked in askers:
-            parked.busy = False
+        for parked, request in zip(askers, requests, strict=True):
+            parked.end_call(request.n)
             self._refuse(parked, "OutcomeUnknown")
 
     async def _hand_back(self, undelivered: list[Settlement]) -> None:

@@ -125,10 +125,9 @@ class Engine(Reading):
     # ---- people
     async def submit(self, items: Sequence[Submission]) -> list[Submitted]:
         """Durable when it returns. Sessions that wait for such work are asked in the same flush."""
-        # Both calls enter the store in one turn of the loop, in this order.
-        accepted = asyncio.ensure_future(self._store.submit(items, create_queues=self.settings.create_queues))
+        # What is asked for here enters the store in the next turn of the loop, right behind the submit of this one.
         self.dispatcher.anticipate(items)
-        verdicts = await self._counted(accepted)
+        verdicts = await self._counted(self._store.submit(items, create_queues=self.settings.create_queues))
         self.recorder.submitted(items, verdicts)
         return verdicts
 

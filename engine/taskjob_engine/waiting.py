@@ -35,12 +35,14 @@ class Parked:
     """One session that waits for up to `want` jobs.
 
     `woken` counts hints, `share` how many jobs they spoke of, `streams` which work; a lease call takes all three
-    along, and what comes while it is in flight (`busy`) is seen afterwards. `room` says how many more leases the
-    session may hold; `full`: it had none when it was last to be asked for.
+    along, and what comes while it is in flight (`busy`) is seen afterwards. `calls` counts those in flight, `asked`
+    the jobs they ask for. `room` says how many more leases the session may hold; `full`: it had none when it was
+    last to be asked for.
     """
 
     __slots__ = (
-        "busy",
+        "asked",
+        "calls",
         "full",
         "namespace",
         "queues",
@@ -77,10 +79,35 @@ class Parked:
         self.want = 0
         self.share = 0
         self.woken = 0
-        self.busy = False
+        self.asked = 0
+        self.calls = 0
         self.full = False
         self.streams: set[Stream] = set()
         self.timer: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self.calls > 0
+
+    @property
+    def unasked(self) -> int:
+        """What it wants beyond the calls in flight."""
+        return self.want - self.asked
+
+    @property
+    def open_room(self) -> int:
+        """How many more leases it may hold when the calls in flight have brought all they ask for."""
+        return self.room() - self.asked
+
+    def begin_call(self, n: int) -> None:
+        """A lease call for up to `n` jobs begins."""
+        self.calls += 1
+        self.asked += n
+
+    def end_call(self, n: int) -> None:
+        """It is over, however it ended."""
+        self.calls -= 1
+        self.asked -= n
 
     def cancel_timer(self) -> None:
         if self.timer is not None:

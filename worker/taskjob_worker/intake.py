@@ -10,7 +10,7 @@ from collections import deque
 
 from taskjob_worker.delivery import Delivery
 
-MOST_AHEAD = 1000
+MOST_AHEAD = 2000
 """Jobs held beyond those that run, at most."""
 
 HAND_BACK_SECONDS = 1.0

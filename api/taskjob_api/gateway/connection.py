@@ -250,6 +250,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._finishing:
             return False
         self.send(update)
+        # Work need not wait for the end of the turn, in which the answers of its submits are written.
+        self._flush()
         if not update.renewed:
             self.finish()
         return True

@@ -16,7 +16,7 @@ from taskjob.wire.gateway_session import GatewaySession
 from taskjob.wire.messages import MAX_ITEMS, Grant, ProcessIdentity, Update
 from taskjob_engine.store import Granted, SessionRef
 
-PREFETCH = MAX_ITEMS
+PREFETCH = 2 * MAX_ITEMS
 """Leases that a session may hold beyond its slots."""
 
 

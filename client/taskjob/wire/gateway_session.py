@@ -210,6 +210,8 @@ def negotiate(offered: tuple[int, ...]) -> int:
 
 def _kept(message: Exchange) -> tuple[tuple[Settle, ...], tuple[Progress, ...], tuple[Verdict, ...]]:
     """What of an exchange can be kept, and the verdicts of what cannot."""
+    if not message.progress and all(settle.result is msgspec.UNSET for settle in message.settle):
+        return message.settle, (), ()
     settles = [kept_settle(settle) for settle in message.settle]
     progress = [kept_progress(item) for item in message.progress]
     return (

@@ -195,10 +195,21 @@ def _check_exchange(message: Exchange) -> None:
     if not 0 <= message.want <= MAX_ITEMS:
         raise RefusedError("TooLarge", f"want: expected 0 to {MAX_ITEMS}, got {message.want}")
     _number("waitSeconds", message.wait_seconds)
-    if len(message.settle) > MAX_ITEMS:
-        _count("settle", len(message.settle))
-    for settle in message.settle:
-        if not (is_identifier(settle.job) and is_identifier(settle.lease)):
+    _check_settles(message.settle)
+    if message.started or message.progress or message.logs or message.holding:
+        _check_tidings(message)
+
+
+def _check_settles(settles: tuple[Settle, ...]) -> None:
+    if len(settles) > MAX_ITEMS:
+        _count("settle", len(settles))
+    lease = None
+    for settle in settles:
+        if settle.lease != lease:  # no fence: hundreds share one, looked at once
+            lease = settle.lease
+            if not is_identifier(lease):
+                raise _no_identifiers("settle")
+        if not is_identifier(settle.job):
             raise _no_identifiers("settle")
         if settle.outcome is AttemptOutcome.LOST:
             raise RefusedError("BadFrame", "settle: only the server declares a delivery lost")
@@ -206,8 +217,6 @@ def _check_exchange(message: Exchange) -> None:
             _number("settle.durationSeconds", settle.duration_seconds)
         if settle.delay_seconds is not None:
             _number("settle.delaySeconds", settle.delay_seconds)
-    if message.started or message.progress or message.logs or message.holding:
-        _check_tidings(message)
 
 
 def _check_tidings(message: Exchange) -> None:

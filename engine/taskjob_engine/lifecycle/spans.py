@@ -13,6 +13,8 @@ LONGEST_SECONDS = 10.0 * 365 * 86_400
 
 def micros(seconds: float) -> Micros:
     """`seconds` kept within 0 and ten years; NaN counts as 0."""
+    if 0.0 <= seconds <= LONGEST_SECONDS:
+        return int(seconds * SECOND)
     if math.isnan(seconds):
         return 0
     return int(min(max(seconds, 0.0), LONGEST_SECONDS) * SECOND)

@@ -81,28 +81,25 @@ def settlement(job_id, **more):
 
 def test_a_grant_is_told_to_its_own_session_only():
     leases = Leases()
-    leases.granted("l", session("s"), {"a": (1, STREAM)}, now=7)
-    assert leases.call(settlement("a", session="t")) is None
-    assert leases.call(settlement("a", principal="thief")) is None
-    assert leases.call(settlement("a", lease="m")) is None
-    call = leases.call(settlement("a"))
-    assert call.leased_at == 7
-    assert leases.take(call, settlement("b")) is None
-    assert leases.take(call, settlement("a")) == (1, STREAM)
-    assert leases.take(call, settlement("a")) is None
+    leases.granted("l", session("s"), {"a": (1, STREAM, 7), "b": (2, STREAM, 7)})
+    assert leases.take(settlement("a", session="t")) is None
+    assert leases.take(settlement("a", principal="thief")) is None
+    assert leases.take(settlement("a", lease="m")) is None
+    assert leases.take(settlement("c")) is None
+    assert leases.take(settlement("a")) == (1, STREAM, 7)
+    assert leases.take(settlement("a")) is None
 
 
 def test_nothing_is_remembered_of_grants_that_are_over():
     leases = Leases()
-    leases.granted("l", session("s"), {"a": (1, STREAM), "b": (2, STREAM)}, now=7)
-    leases.granted("m", session("s"), {"c": (3, STREAM)}, now=7)
-    leases.granted("n", session("s"), {}, now=7)
+    leases.granted("l", session("s"), {"a": (1, STREAM, 7), "b": (2, STREAM, 7)})
+    leases.granted("m", session("s"), {"c": (3, STREAM, 7)})
+    leases.granted("n", session("s"), {})
     leases.forget("m", "c")
-    assert leases.call(settlement("c", lease="m")) is None
+    assert leases.take(settlement("c", lease="m")) is None
     leases.forget("l", "a")
     leases.forget("l", "a")
     leases.forget("k", "a")
     leases.forget(None, "a")
-    assert leases.take(leases.call(settlement("b")), settlement("b")) == (2, STREAM)
-    assert leases.call(settlement("b")) is None
+    assert leases.take(settlement("b")) == (2, STREAM, 7)
     assert len(leases) == 0  # and so a store that serves for months holds no more than is leased

@@ -62,7 +62,7 @@ def test_whoever_moves_leaves_its_own_place():
 def test_who_has_a_call_in_flight_comes_last():
     first, second = parked("a"), parked("b")
     waiting = line_up(first, second)
-    first.busy = True
+    first.begin_call(1)
     assert names(waiting, "default", "default", "noop") == ["b", "a"]
 
 

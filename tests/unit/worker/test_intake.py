@@ -6,7 +6,7 @@ import pytest
 from taskjob.errors import InvalidError
 from taskjob.wire.messages import Grant
 from taskjob_worker.delivery import Delivery
-from taskjob_worker.intake import Intake
+from taskjob_worker.intake import MOST_AHEAD, Intake
 from taskjob_worker.outcome import crashed
 from taskjob_worker.settings import CommandSettings, WorkerSettings, read_commands
 
@@ -25,9 +25,9 @@ def test_short_tasks_are_prefetched_up_to_the_limit():
     for _ in range(200):
         intake.finished(0.00001)
 
-    assert intake.capacity(running=10, now=0) == 1000
+    assert intake.capacity(running=10, now=0) == MOST_AHEAD
     intake.waiting.append(delivery(0.0))
-    assert intake.capacity(running=10, now=0) == 999
+    assert intake.capacity(running=10, now=0) == MOST_AHEAD - 1
 
 
 def test_long_tasks_are_not_prefetched():
@@ -47,7 +47,7 @@ def test_what_waited_over_a_second_is_handed_back_and_nothing_more_is_prefetched
     assert [late.grant.job for late in intake.overdue(1.2)] == ["0.0"]
     assert len(intake.waiting) == 1
     assert intake.capacity(running=1, now=1.2) == 0
-    assert intake.capacity(running=1, now=40.0) == 999
+    assert intake.capacity(running=1, now=40.0) == MOST_AHEAD - 1
 
 
 def test_a_closed_intake_asks_for_nothing():

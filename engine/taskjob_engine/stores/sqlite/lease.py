@@ -86,8 +86,9 @@ def _grant(
     )
     granted = [offer for offer, _ in offers]
     _book(tx, granted)
-    plain = {offer.id: (offer.pk, (offer.queue_id, offer.task_id)) for offer in granted if offer.is_plain}
-    tx.leases.granted(lease_id, session, plain, now=tx.now)
+    now = tx.now
+    plain = {offer.id: (offer.pk, (offer.queue_id, offer.task_id), now) for offer in granted if offer.is_plain}
+    tx.leases.granted(lease_id, session, plain)
     checkpoints = bodies.read(tx.connection, "checkpoint", _delivered_before(granted))
     return tuple(
         _granted(tx, offer, payload, checkpoints.get(offer.pk), lease_id=lease_id, leased_at=tx.now)

@@ -11,51 +11,47 @@ from taskjob_engine.policies.sessions import SessionState
 from taskjob_engine.store import Settlement
 from taskjob_engine.stores.sqlite.ledger import Stream
 
-Job = tuple[int, Stream]
-"""Its number and its stream."""
+Job = tuple[int, Stream, Micros]
+"""Its number, its stream, and when it was leased."""
 
 
-class Call:
+class _Call:
     """One grant call: its lease id is shared by `jobs`, those of it that are still as they were granted."""
 
-    __slots__ = ("jobs", "leased_at", "session")
+    __slots__ = ("jobs", "principal", "session")
 
-    def __init__(self, session: SessionState, leased_at: Micros, jobs: dict[str, Job]) -> None:
-        self.session = session
-        self.leased_at = leased_at
+    def __init__(self, session: SessionState, jobs: dict[str, Job]) -> None:
+        self.session = session.id
+        self.principal = session.principal
         self.jobs = jobs
 
 
 class Leases:
     def __init__(self) -> None:
-        self._calls: dict[str, Call] = {}
+        self._calls: dict[str, _Call] = {}
 
     def __len__(self) -> int:
         """Grant calls of which something is remembered."""
         return len(self._calls)
 
-    def granted(self, lease: str, session: SessionState, jobs: dict[str, Job], *, now: Micros) -> None:
+    def granted(self, lease: str, session: SessionState, jobs: dict[str, Job]) -> None:
         """`jobs` by id: those with nothing to be minded when they complete (no owner, no concurrency key)."""
         if jobs:
-            self._calls[lease] = Call(session, now, jobs)
+            self._calls[lease] = _Call(session, jobs)
 
-    def call(self, item: Settlement) -> Call | None:
-        """The grant call that an item's lease comes from, where its session may speak for it."""
+    def take(self, item: Settlement) -> Job | None:
+        """The job of an item, once, where its lease is remembered and its session may speak for it."""
         call = self._calls.get(item.lease)
         if (
             call is not None
-            and call.session.id == item.session  # False: the long way
-            and call.session.principal == item.principal  # False: the long way
+            and call.session == item.session  # False: the long way
+            and call.principal == item.principal  # False: the long way
         ):
-            return call
+            job = call.jobs.pop(item.job, None)
+            if not call.jobs:
+                self._calls.pop(item.lease, None)  # no fence: of what is forgotten here the rows are read
+            return job
         return None
-
-    def take(self, call: Call, item: Settlement) -> Job | None:
-        """The job of an item, once."""
-        job = call.jobs.pop(item.job, None)
-        if not call.jobs:
-            self._calls.pop(item.lease, None)  # no fence: of what is forgotten here the rows are read
-        return job
 
     def forget(self, lease: str | None, job: str) -> None:
         """The job is not as it was granted any more."""

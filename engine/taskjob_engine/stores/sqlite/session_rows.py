@@ -26,15 +26,16 @@ _JSON = {
 }
 SESSION_JSON = "json_object(" + ", ".join(f"'{name}', {_JSON.get(name, f'session.{name}')}" for name in _COLUMNS) + ")"
 
+_READ = (
+    f"SELECT json_group_array({SESSION_JSON}) FROM json_each(?) AS wanted"  # noqa: S608 - our own names
+    " CROSS JOIN session ON session.id = wanted.value"
+)
+
 _rows = msgspec.json.Decoder(list[SessionState])
 
 
 def read(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, SessionState]:
-    text = connection.execute(
-        f"SELECT json_group_array({SESSION_JSON}) FROM json_each(?) AS wanted"  # noqa: S608 - our own names
-        " CROSS JOIN session ON session.id = wanted.value",
-        (json_text(list(ids)),),
-    ).fetchone()[0]
+    text = connection.execute(_READ, (json_text(list(ids)),)).fetchone()[0]
     return {session.id: session for session in _rows.decode(text)}
 
 

@@ -91,13 +91,14 @@ def _are_different(items: Sequence[Settlement]) -> bool:
 
 def _remembered(tx: Transaction, items: Sequence[Settlement]) -> Iterator[tuple[int, _Completion]]:
     """By position: plain completions of leases that are as they were granted, without a look at their rows."""
-    now = tx.now
+    now, take = tx.now, tx.leases.take
     for at, item in enumerate(items):
-        if item.outcome is AttemptOutcome.COMPLETED and item.error is None and (call := tx.leases.call(item)):
-            job = tx.leases.take(call, item)
+        if item.outcome is AttemptOutcome.COMPLETED and item.error is None:
+            job = take(item)
             if job is not None:
-                began = max(now - micros(item.duration_seconds), call.leased_at)
-                yield at, _Completion(*job, began, item)
+                pk, stream, leased_at = job
+                began = max(now - micros(item.duration_seconds), leased_at)
+                yield at, _Completion(pk, stream, began, item)
 
 
 def _plain_completions(
