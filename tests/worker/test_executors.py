@@ -129,7 +129,7 @@ def test_a_running_task_is_cancelled(api, task):
 
 def test_a_process_that_ignores_sigterm_is_killed_with_its_whole_group(api, tmp_path, eventually):
     path = tmp_path / "pids"
-    finished(api, "process_stubborn", {"path": str(path)}, timeoutSeconds=1, **ONCE)
+    finished(api, "process_stubborn", {"path": str(path)}, timeoutSeconds=3, **ONCE)
 
     pids = path.read_text().split()
     assert len(pids) == 2

@@ -70,6 +70,7 @@ class Supervisor:
         self._generation = 0
         self._changed = asyncio.Event()
         """Set where the worker should be replaced: code or queues."""
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> WorkerView | None:
         """Api, then worker; what the api knows of the worker, or None if its module does not load.
@@ -78,6 +79,8 @@ class Supervisor:
         """
         await self._start_api()
         self._queues = await self._known_queues()
+        # Before the code is loaded: a save while the worker starts is not missed.
+        self._watching = asyncio.create_task(self._follow_code(), name="code")
         return await self._replace_worker()
 
     async def run(self) -> None:
@@ -86,13 +89,17 @@ class Supervisor:
             group.create_task(self._keep_api())
             group.create_task(self._keep_worker())
             group.create_task(self._follow_queues())
-            group.create_task(self._follow_code())
+            if self._watching is not None:
+                group.create_task(_end_of(self._watching))
 
     async def stop(self, hurry: asyncio.Event) -> None:
         """Drain the workers, then end the api. `hurry` cuts the draining short."""
         workers = [child for child in (self._worker, *self._retiring) if child is not None and child.running]
         for worker in workers:
             worker.ask_to_stop()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         draining = asyncio.gather(*(self._drained(worker, hurry) for worker in workers))
         await draining
         if self._api is not None and self._api.running:
@@ -279,3 +286,7 @@ class Supervisor:
             await asyncio.sleep(SIGNALS_APART_SECONDS)
             await worker.stop(HURRIED_SECONDS)
         await ended
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    await task
