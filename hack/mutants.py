@@ -58,6 +58,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "client/taskjob/wire/message_limits.py": (*_MEMORY, "tests/gateway/test_refusals.py"),
     "client/taskjob/wire/worker_session.py": ("tests/unit/sdk/test_worker_session.py",),
     "api/taskjob_api/gateway": (*_MEMORY, *_GATEWAY),
+    "api/taskjob_api/operator_door": (*_MEMORY, "tests/api/operator_door"),
 }
 """Where fences stand, and whose tests are asked: likely killers first. Tests marked `uncovered` are never asked."""
 

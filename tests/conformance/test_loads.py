@@ -77,3 +77,17 @@ async def test_what_is_settled_or_cancelled_is_counted_no_more(world):
     told = await load(world)
     assert (told.ready, told.running, told.delayed, told.blocked, told.busy_slots) == (0, 0, 0, 0, 0)
     assert await world.exists(job)
+
+
+async def test_a_queue_of_the_same_name_elsewhere_is_another(world):
+    await world.queue("q", namespace="other", max_concurrency=9)
+    await world.submit(namespace="other", queue="q")
+    await world.submit(namespace="other", queue="q", suspend=True)
+    await world.worker(namespace="other", queues=("q",))
+    await world.queue("q")
+    await world.submit(queue="q")
+
+    mine, others = await load(world, "q"), await load(world, "q", "other")
+
+    assert (mine.ready, mine.blocked, mine.workers, mine.queue.limits.max_concurrency) == (1, 0, 0, None)
+    assert (others.ready, others.blocked, others.workers, others.queue.limits.max_concurrency) == (1, 1, 1, 9)

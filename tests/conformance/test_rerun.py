@@ -164,3 +164,15 @@ async def test_purge_and_rerun_do_not_cross_namespaces(world):
     assert [v.outcome for v in await world.store.purge([ref])] == ["not_found"]
     assert [v.outcome for v in await world.store.rerun([Rerun(ref=ref, request_id="r")])] == ["not_found"]
     assert (await world.job(job, "other")).phase is Phase.CANCELLED
+
+
+async def test_a_job_may_begin_with_a_later_run(world):
+    job = await world.submit(run=3)
+    worker = await world.worker()
+    grant = await worker.lease_one()
+    await worker.complete(grant)
+    assert (grant.run, (await world.job(job)).run) == (3, 3)
+    assert [(attempt.run, attempt.number) for attempt in await world.attempts(job)] == [(3, 1)]
+    assert (await world.rerun(job)).run == 4
+    [plain, later] = [await world.job(await world.submit(run=run)) for run in (0, 2)]
+    assert (plain.run, later.run) == (0, 2)

@@ -47,7 +47,8 @@ def read_declared(item: DeclaredJob) -> WantedJob:
         spec, raw, metadata=metadata, namespace=owner.namespace, own_key=key_of_uid(owner.uid)
     )
     return WantedJob(
-        submission=msgspec.structs.replace(submission, owner=owner),
+        # What earlier jobs of this object made of its reruns is done: a new one begins with that run.
+        submission=msgspec.structs.replace(submission, owner=owner, run=spec.rerun or 0),
         owner=owner,
         cancel=bool(spec.cancel),
         rerun=spec.rerun or 0,

@@ -81,7 +81,8 @@ class EnsuredJob(Item, frozen=True, kw_only=True):
     there for `owned` and `mirrored`. A key that the object did not choose is left out of it.
 
     `spec.rerun` is the run that the job should have reached: with a higher one than the job's a finished job runs
-    once more, once for each value; a job that is live goes on, so tell it again when it has finished.
+    once more, once for each value; a job that is live goes on, so tell it again when it has finished. A job that is
+    made anew begins with that run.
     """
 
     outcome: Literal["owned", "mirrored", "expired", "rejected", "deferred"]

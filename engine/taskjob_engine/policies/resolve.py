@@ -54,6 +54,7 @@ def resolve(item: Submission, defaults: JobDefaults, *, now: Micros) -> JobState
         ),
         created_at=now,
         start_after=item.start_after,
+        run=item.run,
         active_deadline_seconds=deadline,
         deadline_at=None if deadline is None else now + deadline * SECOND,
     )

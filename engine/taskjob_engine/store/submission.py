@@ -15,6 +15,8 @@ class Submission(Value, frozen=True, kw_only=True):
 
     `payload` is the raw JSON of an object. `idempotency_key` with `document_hash` (hex SHA-256 of the canonical
     document) makes it repeatable; `key_ttl` is how long the key is kept at least (see `JobStore.submit`).
+
+    `run` is the number that its first run has: a custom resource may come with a count of reruns that other jobs made.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Submission(Value, frozen=True, kw_only=True):
     ttl_seconds_after_finished: int | None = None
     ttl_seconds_after_failed: int | None = None
     owner: Owner | None = None
+    run: int = 0
 
 
 class Submitted(Value, frozen=True, kw_only=True):

@@ -108,6 +108,21 @@ async def test_each_value_of_rerun_runs_a_finished_job_once_more(operator, world
     assert runs == [(1, "queued"), (1, "completed"), (2, "queued"), (2, "completed"), (2, "completed")]
 
 
+async def test_a_new_object_that_was_rerun_elsewhere_runs_once(operator, world):
+    worker = await world.worker()
+    made = await operator.ensure_one(rerun=3)
+    await worker.complete(await worker.lease_one())
+
+    done = await operator.ensure_one(rerun=3)
+    again = await operator.ensure_one(rerun=4)
+
+    assert [(told["job"]["run"], told["job"]["phase"]) for told in (made, done, again)] == [
+        (3, "queued"),
+        (3, "completed"),
+        (4, "queued"),
+    ]
+
+
 async def test_a_rerun_of_a_suspended_object_waits(operator, world):
     await operator.ensure_one()
     worker = await world.worker()

@@ -38,6 +38,7 @@ _SHARED = (
     "due_at",
     "ready_at",
     "rank",
+    "run",
 )
 """Equal for jobs that ask for the same things at the same moment."""
 
@@ -193,6 +194,7 @@ class _Shape:
             job.due_at,
             job.ready_at,
             job.rank,
+            job.run,
         )
 
 
@@ -220,6 +222,7 @@ class _Fresh:
             item.ttl_seconds_after_finished,
             item.ttl_seconds_after_failed,
             item.retry,
+            item.run,
         )
         shape = self._shapes.get(wanted)
         if shape is None:
