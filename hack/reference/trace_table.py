@@ -16,6 +16,7 @@ from pathlib import Path
 import trace_custom_resources
 import trace_identity
 import trace_items
+import trace_operator_door
 import trace_promises
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +98,7 @@ def render_items() -> str:
         "Examples and longer runs": trace_items.EXAMPLES,
         "Custom resources": trace_custom_resources.CUSTOM_RESOURCES,
         "Identity in a cluster": trace_identity.IDENTITY,
+        "The operator protocol": trace_operator_door.OPERATOR_DOOR,
     }
     return "\n\n".join(f"### {title}\n\n{table(rows)}" for title, rows in sections.items())
 

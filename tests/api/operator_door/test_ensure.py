@@ -227,7 +227,7 @@ async def test_a_quota_defers(api, operator):
     assert (first["outcome"], second["outcome"], second["code"]) == ("owned", "deferred", "QuotaExceeded")
 
 
-async def test_a_job_that_was_pruned_is_expired_and_not_made_again(api, operator):
+async def test_a_job_that_was_pruned_is_told_so_and_not_made_again(api, operator):
     told = await operator.told("jobs/ensure", {"jobs": [declared(cancel=True)]})
     job = told["jobs"][0]["job"]["id"]
     await api.engine.purge([JobRef(namespace="default", id=job)])

@@ -6,6 +6,7 @@ import pytest
 from operator_side import CLUSTER, OperatorSide, declared, owner
 
 from taskjob.model.times import SECOND
+from taskjob_api.operator_door.orphans import MAX_CLUSTERS
 from taskjob_api.tokens import Scope, create_token
 from taskjob_engine.stores.sqlite import SQLiteStore
 
@@ -131,3 +132,27 @@ async def test_a_report_that_makes_no_sense_is_refused(operator, body, field):
     answer = await operator.post("orphans", body)
 
     assert (answer.status_code, answer.json()["field"]) == (422, field)
+
+
+async def test_two_clusters_do_not_touch_each_others_reports(api, operator):
+    for cluster, total in (("east", 3), ("west", 7)):
+        await operator.told("orphans", report(total=total, namespaces=["default"]) | {"clusterId": cluster})
+
+    confirmed = (await api.call("POST", "/v1/orphans/confirm", json={"clusterId": "west", "total": 7})).json()
+    east = await operator.told("orphans", report(total=3, namespaces=["default"]) | {"clusterId": "east"})
+    west = await operator.told("orphans", report(total=6, namespaces=["default"]) | {"clusterId": "west"})
+    await operator.told("orphans", {"clusterId": "west", "total": 0})
+    [left] = (await api.call("GET", "/v1/orphans")).json()["items"]
+
+    assert (confirmed["clusterId"], confirmed["total"]) == ("west", 7)
+    assert (east, west) == ({"confirmed": False}, {"confirmed": True})
+    assert (left["clusterId"], left["total"], left["confirmed"]) == ("east", 3, False)
+
+
+async def test_the_reports_of_many_clusters_are_bounded(operator):
+    answers = [
+        await operator.post("orphans", report(total=1, namespaces=["default"]) | {"clusterId": f"c{number}"})
+        for number in range(MAX_CLUSTERS + 1)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * MAX_CLUSTERS + [429]
