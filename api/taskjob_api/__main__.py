@@ -13,6 +13,7 @@ from taskjob_api.settings import read_settings
 
 def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it would tell of every review
     try:
         settings, unknown = read_settings(os.environ)
         for name in unknown:

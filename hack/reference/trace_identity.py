@@ -33,6 +33,13 @@ IDENTITY: tuple[Row, ...] = (
     (
         "D6",
         "kubectl taskjob: patches where a custom resource can say it, else port-forward and a token",
-        ("cli/test_plugin.py::*",),
+        ("cli/test_plugin.py::*", "e2e/identity/test_plugin.py::*"),
     ),
+    (
+        "D7",
+        "on a real API server: another's queue, another's lease, no rights, an expired token, a worker on REST, an outage",
+        ("e2e/identity/test_workers.py::*", "e2e/identity/test_rest.py::*"),
+    ),
+    ("D8", "least privilege of operator, api, workers and people", ("e2e/identity/test_rbac.py::*",)),
+    ("D9", "a TaskQueue is no way to another identity", ("e2e/identity/test_admission.py::*",)),
 )

@@ -44,4 +44,5 @@ def _log_to_stderr() -> None:
 
     level = os.environ.get("TASKJOB_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("uvicorn").setLevel(max(logging.WARNING, logging.getLogger().level))
+    for library in ("uvicorn", "httpx2"):  # each would tell of every request
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLogger().level))
