@@ -37,7 +37,7 @@ IDENTITY: tuple[Row, ...] = (
     ),
     (
         "D7",
-        "on a real API server: another's queue, another's lease, no rights, an expired token, a worker on REST, an outage",
+        "a real API server: another's queue, another's lease, no rights, an expired token, a worker on REST, an outage",
         ("e2e/identity/test_workers.py::*", "e2e/identity/test_rest.py::*"),
     ),
     ("D8", "least privilege of operator, api, workers and people", ("e2e/identity/test_rbac.py::*",)),
