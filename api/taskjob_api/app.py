@@ -5,6 +5,7 @@ Only this module knows the stores. It starts nothing; `server` does.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from starlette.routing import Match
 from taskjob.errors import InvalidError, NotFoundError, TaskJobError
 from taskjob_api.auth import Door, OpenDoor, TokenDoor
 from taskjob_api.gate import FAULT_DETAIL, Gate
+from taskjob_api.gateway.doomed import Doomed
 from taskjob_api.http import AsgiApp
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.openapi import build_openapi
@@ -59,8 +61,10 @@ def create_app(
     door: Door,
     lifetime: Lifetime | None = None,
     worker: AsgiApp | None = None,
+    doomed: Doomed | None = None,
 ) -> Gate:
-    """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`."""
+    """The ASGI application over an engine that somebody else starts and stops; `worker` answers `/worker/v1/…`, and
+    `doomed` is shared with its gateway."""
     rest = _rest()
     lifetime, orphans = lifetime or Lifetime(), Orphans()
     rest.state.api = ApiState(
@@ -76,7 +80,7 @@ def create_app(
         rest=rest,
         submit=SubmitRoutes(engine, settings),
         worker=worker,
-        operator=OperatorDoor(engine, settings, lifetime, orphans),
+        operator=OperatorDoor(engine, settings, lifetime, orphans, doomed or Doomed(time.monotonic)),
         door=door,
         settings=settings,
     )

@@ -20,6 +20,7 @@ import msgspec
 
 from taskjob.errors import InvalidError
 from taskjob_api.app import build_door, build_engine, create_app
+from taskjob_api.gateway.doomed import Doomed
 from taskjob_api.gateway.http import HttpGateway
 from taskjob_api.gateway.service import WorkerGateway
 from taskjob_api.gateway.settings import GatewaySettings
@@ -89,9 +90,10 @@ async def running(settings: ApiSettings) -> AsyncIterator[RunningApi]:
         lifetime = Lifetime()
         door = build_door(settings, engine)
         parts.push_async_callback(door.close)
-        service = WorkerGateway(engine, door, JobDocuments())
+        doomed = Doomed(asyncio.get_running_loop().time)
+        service = WorkerGateway(engine, door, JobDocuments(), doomed=doomed)
         polls = HttpGateway(service)
-        app = create_app(settings, engine, door=door, lifetime=lifetime, worker=polls)
+        app = create_app(settings, engine, door=door, lifetime=lifetime, worker=polls, doomed=doomed)
         rest = RestServer(app, settings)
         parts.callback(rest.close)
         health = None if settings.health_port is None else HealthPort(settings.host, settings.health_port)

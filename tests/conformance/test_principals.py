@@ -104,3 +104,16 @@ async def test_a_job_that_was_lost_too_often_becomes_a_dead_letter(world):
     done = await end(world)
     assert done.dead_letters == (DeadLetters(namespace="default", queue="default", task="demo", count=1),)
     assert (await world.job(job)).phase is Phase.DEAD_LETTER
+
+
+async def test_who_came_later_under_the_same_name_goes_on(world):
+    first = await world.worker(principal="pod:1")
+    world.clock.advance(2)
+    restarted_at = world.clock()
+    second = await world.worker(principal="pod:1")
+
+    end = PrincipalEnd(principal="pod:1", error=OOM, connected_before=restarted_at)
+    [done] = await world.store.end_principals([end])
+
+    assert done.sessions == 1
+    assert ((await first.renew()).reason, (await second.renew()).renewed) == ("SessionGone", True)

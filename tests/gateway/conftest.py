@@ -15,6 +15,7 @@ from taskjob.model import AttemptOutcome, new_job_id
 from taskjob.wire.codec import decode_to_worker, encode, encode_line
 from taskjob.wire.messages import Exchange, Failure, Held, ProcessIdentity, Register, Resume, Settle, Update, Welcome
 from taskjob_api.auth import EVERYBODY
+from taskjob_api.gateway.doomed import Doomed
 from taskjob_api.gateway.http import HttpGateway
 from taskjob_api.gateway.service import WorkerGateway
 from taskjob_api.gateway.settings import GatewaySettings
@@ -71,7 +72,8 @@ class House:
             holdoff=HoldOff(self.holdoff_seconds, store_clock=self.store.now),
         )
         await self.engine.start()
-        self.service = WorkerGateway(self.engine, self.authenticator, JobDocuments())
+        self.doomed = Doomed(asyncio.get_running_loop().time)
+        self.service = WorkerGateway(self.engine, self.authenticator, JobDocuments(), doomed=self.doomed)
         self.tcp = TcpGateway(self.service, msgspec.structs.replace(self.settings, port=self.port))
         self.port = await self.tcp.start()
         self.http = HttpGateway(self.service)

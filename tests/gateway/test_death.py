@@ -10,9 +10,14 @@ import time
 import msgspec
 import pytest
 
+from taskjob.model import ErrorInfo
 from taskjob.wire.codec import encode_line
 from taskjob.wire.messages import Exchange, Register, Started
+from taskjob.wire.operator_messages import EndedPod, EndPods
+from taskjob_api.gateway.doomed import DOOMED_SECONDS, Doomed
+from taskjob_api.operator_door.pods import end_pods
 from taskjob_engine.settings import EngineSettings
+from taskjob_engine.store import PrincipalEnd
 
 WORKER = """
 import socket, sys
@@ -138,6 +143,53 @@ async def test_a_live_process_with_a_broken_connection_has_three_seconds(house, 
     assert again.job == job
     assert 2.5 < time.monotonic() - cut_at < 5.0
     assert (await house.job(job)).lost == 1
+
+
+async def test_a_worker_whose_pod_was_deleted_by_force_is_not_waited_for(house, hire):
+    """The news come before its node kills it: it may finish what it can, and is gone when its connection is."""
+    house.authenticator.principal = msgspec.structs.replace(house.authenticator.principal, name="pod:p1")
+    worker = await hire()
+    house.authenticator.principal = msgspec.structs.replace(house.authenticator.principal, name="pod:p2")
+    heir = await hire()
+    [job] = await house.submit("noop")
+    [grant] = await worker.take(1)
+    await worker.call(worker.exchange(started=(Started(job=job, lease=grant.lease),)))
+    await asyncio.sleep(1.1)  # the hold-off of a fresh engine
+    pod = EndedPod(namespace="default", name="w", uid="p1", reason="PodDeleted", certain=False)
+
+    told = await end_pods(house.engine, house.doomed, EndPods(pods=(pod,)))
+
+    assert told.sessions == (0,)
+    assert (await worker.call(worker.exchange())).renewed
+    worker.cut()
+    cut_at = time.monotonic()
+    await heir.take(1)
+    assert time.monotonic() - cut_at < 1.0
+    assert (await house.job(job)).last_error.type == "PodDeleted"
+
+
+async def test_a_doomed_worker_that_is_not_connected_ends_at_once(house, hire):
+    house.authenticator.principal = msgspec.structs.replace(house.authenticator.principal, name="pod:p1")
+    worker = await hire()
+    await house.submit("noop")
+    await worker.take(1)
+    worker.cut()
+    while house.service.sessions.of("pod:p1"):  # noqa: ASYNC110 - the api notices by itself
+        await asyncio.sleep(0.01)
+    pod = EndedPod(namespace="default", name="w", uid="p1", reason="PodDeleted", certain=False)
+
+    assert (await end_pods(house.engine, house.doomed, EndPods(pods=(pod,)))).sessions == (1,)
+
+
+async def test_a_foretold_death_that_does_not_come_is_forgotten():
+    now = [0.0]
+    doomed = Doomed(lambda: now[0])
+    doomed.foretell(PrincipalEnd(principal="pod:1", error=ErrorInfo(type="PodDeleted", message="")))
+
+    assert doomed.of("pod:1") is not None
+    assert doomed.of("pod:2") is None
+    now[0] = DOOMED_SECONDS
+    assert doomed.of("pod:1") is None
 
 
 class TestKeyed:

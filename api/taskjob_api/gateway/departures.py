@@ -10,10 +10,11 @@ import asyncio
 import logging
 
 from taskjob.errors import TaskJobError
+from taskjob_api.gateway.doomed import Doomed
 from taskjob_api.gateway.live import LiveSession, LiveSessions
 from taskjob_api.gateway.liveness import ProcessWatch
 from taskjob_engine.engine import Engine
-from taskjob_engine.store import SessionEnd
+from taskjob_engine.store import PrincipalEnd, SessionEnd
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +23,9 @@ RECHECK_SECONDS = 0.05
 
 
 class Departures:
-    def __init__(self, engine: Engine, sessions: LiveSessions, processes: ProcessWatch) -> None:
+    def __init__(self, engine: Engine, sessions: LiveSessions, processes: ProcessWatch, doomed: Doomed) -> None:
         self._engine = engine
+        self._doomed = doomed
         self._sessions = sessions
         self._processes = processes
         self._under_way: set[asyncio.Task[None]] = set()
@@ -41,6 +43,9 @@ class Departures:
         await asyncio.gather(*departures, return_exceptions=True)
 
     async def _depart(self, live: LiveSession) -> None:
+        if (foretold := self._doomed.of(live.ref.principal)) is not None:
+            await self._end(foretold)
+            return
         within = self._engine.settings.reconnect_seconds
         gone = self._processes.certainly_gone(live.process)
         loop = asyncio.get_running_loop()
@@ -54,6 +59,12 @@ class Departures:
             if self._processes.certainly_gone(live.process):
                 await self._close(live, 0.0)
                 return
+
+    async def _end(self, foretold: PrincipalEnd) -> None:
+        try:
+            await self._engine.end_principals([foretold])
+        except TaskJobError as error:
+            log.warning("a worker's end could not be told to the store: %s", error.detail)
 
     async def _close(self, live: LiveSession, within: float) -> bool:
         try:

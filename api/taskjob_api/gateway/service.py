@@ -24,6 +24,7 @@ from taskjob.wire.messages import PROTOCOL_VERSION, Failure, Held, Renew, Submit
 from taskjob_api.gateway.authentication import WORKER_SCOPE, Authenticator, DocumentReader, Principal
 from taskjob_api.gateway.cancels import CancelPushes
 from taskjob_api.gateway.departures import Departures
+from taskjob_api.gateway.doomed import Doomed
 from taskjob_api.gateway.exchange import Exchanges, heed, standing, tidings
 from taskjob_api.gateway.live import Holding, LiveSession, LiveSessions, Outlet
 from taskjob_api.gateway.liveness import ProcessWatch
@@ -53,6 +54,7 @@ class WorkerGateway:
         *,
         clock: Callable[[], float] | None = None,
         processes: ProcessWatch | None = None,
+        doomed: Doomed | None = None,
     ) -> None:
         self.clock = clock or asyncio.get_running_loop().time
         self.sessions = LiveSessions()
@@ -62,7 +64,9 @@ class WorkerGateway:
         self._engine = engine
         self._authenticator = authenticator
         self._documents = documents
-        self._departures = Departures(engine, self.sessions, processes or ProcessWatch())
+        doomed = doomed or Doomed(self.clock)
+        doomed.connected = lambda principal: self.sessions.of(principal) > 0
+        self._departures = Departures(engine, self.sessions, processes or ProcessWatch(), doomed)
         self._cancels = CancelPushes(engine, self.exchanges, self.sessions, self.clock)
 
     async def stop(self) -> None:

@@ -22,6 +22,7 @@ from taskjob.wire.operator_messages import (
     ReportOrphans,
 )
 from taskjob_api.auth import Caller
+from taskjob_api.gateway.doomed import Doomed
 from taskjob_api.http import Receive, Scope, Send, read_body, require_json, send_json
 from taskjob_api.lifetime import Lifetime
 from taskjob_api.operator_door.changes import read_changes
@@ -50,7 +51,9 @@ class Call(NamedTuple):
 class OperatorDoor:
     """A bare ASGI application for paths under `PREFIX`; the caller stands in `scope["state"]`."""
 
-    def __init__(self, engine: Engine, settings: ApiSettings, lifetime: Lifetime, orphans: Orphans) -> None:
+    def __init__(
+        self, engine: Engine, settings: ApiSettings, lifetime: Lifetime, orphans: Orphans, doomed: Doomed
+    ) -> None:
         self._seconds = settings.request_seconds
         self._calls: dict[str, Call] = {
             "jobs/ensure": _call(EnsureJobs, lambda request: ensure_jobs(engine, request)),
@@ -61,7 +64,7 @@ class OperatorDoor:
             "queues/ensure": _call(EnsureQueues, lambda request: ensure_queues(engine, request)),
             "queues/managed": _call(ReadManagedQueues, lambda request: read_managed_queues(engine, request)),
             "queues/numbers": _call(ReadQueueNumbers, lambda request: read_queue_numbers(engine, request)),
-            "pods/ended": _call(EndPods, lambda request: end_pods(engine, request)),
+            "pods/ended": _call(EndPods, lambda request: end_pods(engine, doomed, request)),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -279,13 +279,20 @@ class QueueNumbersRead(Item, frozen=True, kw_only=True):
 class EndedPod(Item, frozen=True, kw_only=True):
     """What the cluster knows of a worker's pod: its process is certainly gone, so its leases end at once (those of
     jobs with a concurrency key after the full time). `reason` becomes the error of the attempts that it held, and a
-    started one counts as `lost`. A pod that said goodbye in time holds nothing any more: nothing happens."""
+    started one counts as `lost`. A pod that said goodbye in time holds nothing any more: nothing happens.
+
+    `connected_before`: the pod goes on with another process, and only one that connected before that moment is gone
+    (times of the cluster's nodes, which are the store's but for their clocks' difference). `certain` False: the pod was
+    deleted without waiting for its node, which kills the process presently; its sessions end when their connections
+    break, without the usual wait for them to come back."""
 
     namespace: Namespace
     name: ObjectName
     uid: Uid
     reason: Literal["OOMKilled", "Evicted", "NodeLost", "PodDeleted", "PodFailed"]
     message: Annotated[str, Meta(max_length=1024)] = ""
+    connected_before: Micros | None = None
+    certain: bool = True
 
 
 class EndPods(Item, frozen=True, kw_only=True):

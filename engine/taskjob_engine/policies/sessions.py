@@ -12,7 +12,7 @@ import msgspec
 from taskjob.model import ErrorInfo, Micros, WorkerInfo
 from taskjob_engine.lifecycle.spans import micros
 from taskjob_engine.lifecycle.state import JobState
-from taskjob_engine.store import Renewal, SessionEnd, SessionOpen, SessionRef
+from taskjob_engine.store import PrincipalEnd, Renewal, SessionEnd, SessionOpen, SessionRef
 
 _replace = msgspec.structs.replace
 
@@ -101,6 +101,13 @@ def ended(session: SessionState, item: SessionEnd, *, now: Micros) -> SessionSta
     if item.release or item.within_seconds <= 0:
         return closed(_replace(session, expires_at=min(session.expires_at, now)), now=now)
     return _replace(session, expires_at=min(session.expires_at, now + micros(item.within_seconds)))
+
+
+def is_meant(session: SessionState, end: PrincipalEnd) -> bool:
+    """Whether the end of a principal is the end of this session."""
+    if session.principal != end.principal or session.closed:
+        return False
+    return end.connected_before is None or session.connected_at < end.connected_before
 
 
 def gone(session: SessionState, error: ErrorInfo, *, now: Micros) -> SessionState:

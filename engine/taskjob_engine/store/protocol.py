@@ -96,9 +96,10 @@ class JobStore(Protocol):
         ...
 
     async def end_principals(self, items: Sequence[PrincipalEnd]) -> list[Expired]:
-        """End every open session of each principal, whatever its expiry: its leases lapse now (started: LOST, else
-        RELEASED) with the error told, in the attempt records too. A keyed job's lease lapses with the same error when
-        `policies.sessions.lapse_due_at` says so. A repeat finds no session open."""
+        """End every open session of each principal that was opened before `connected_before`, whatever its expiry: its
+        leases lapse now (started: LOST, else RELEASED) with the error told, in the attempt records too. A keyed job's
+        lease lapses with the same error when `policies.sessions.lapse_due_at` says so. A repeat finds no session
+        open."""
         ...
 
     async def lease(self, items: Sequence[LeaseRequest]) -> list[Leased]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskjob.model import ErrorInfo
+from taskjob.model import ErrorInfo, Micros
 from taskjob_engine.store.upkeep import DeadLetters
 from taskjob_engine.store.value import Value
 
@@ -85,10 +85,12 @@ class LeaseReason(Value, frozen=True, kw_only=True):
 
 
 class PrincipalEnd(Value, frozen=True, kw_only=True):
-    """Whoever `principal` was is certainly gone; `error` says of what, in the record of each attempt it held."""
+    """Whoever `principal` was is certainly gone; `error` says of what, in the record of each attempt it held.
+    `connected_before`: only who came before that moment; another goes on under the same name."""
 
     principal: str
     error: ErrorInfo
+    connected_before: Micros | None = None
 
 
 class SessionEnd(Value, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ def fits(page, real, bound) -> bool:
 
 def test_the_page_shows_every_call_of_the_door():
     shown = {call for call, *_ in EXCHANGES}
-    door = OperatorDoor(None, ApiSettings(auth="open"), None, None)
+    door = OperatorDoor(None, ApiSettings(auth="open"), None, None, None)
     assert shown == set(door._calls)
 
 

@@ -18,6 +18,7 @@ from taskjob_engine.policies.sessions import (
     SessionState,
     ended,
     gone,
+    is_meant,
     is_unheld,
     lapse_due_at,
     opened,
@@ -85,7 +86,7 @@ def close(db: Tables, item: SessionEnd, *, incarnation: str, now: Micros, jitter
 
 
 def end_principal(db: Tables, item: PrincipalEnd, *, now: Micros, jitter: Callable[[], float]) -> Expired:
-    mine = [s for s in db.sessions.values() if s.principal == item.principal and not s.closed]
+    mine = [s for s in db.sessions.values() if is_meant(s, item)]
     lapsed: list[JobRow] = []
     lost = 0
     for session in sorted(mine, key=lambda s: s.id):

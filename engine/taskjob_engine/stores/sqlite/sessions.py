@@ -52,7 +52,8 @@ def end_principals(tx: Transaction, items: Sequence[PrincipalEnd]) -> list[Expir
 
 
 def _end_principal(tx: Transaction, item: PrincipalEnd) -> Expired:
-    mine = session_rows.select(tx.connection, "principal = ? AND NOT closed", (item.principal,))
+    open_ones = session_rows.select(tx.connection, "principal = ? AND NOT closed", (item.principal,))
+    mine = [session for session in open_ones if rules.is_meant(session, item)]
     ended = []
     lost = 0
     for session in mine:
