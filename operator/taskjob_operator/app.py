@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -21,12 +22,13 @@ from taskjob_operator.health import HealthServer
 from taskjob_operator.kube.backoff import patiently
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.kube.errors import KubeError
-from taskjob_operator.kube.resources import TASKJOBS
+from taskjob_operator.kube.resources import TASKJOBS, TASKQUEUES, Resource
 from taskjob_operator.kube.target import Connection, find_connection
 from taskjob_operator.leadership import Leadership, NotLeadingError
 from taskjob_operator.metrics import Metrics
 from taskjob_operator.settings import OperatorSettings
 from taskjob_operator.taskjobs import TaskJobs
+from taskjob_operator.taskqueues import TaskQueues
 
 logger = logging.getLogger(__name__)
 LEASE_CALL_SECONDS = 2.0
@@ -105,17 +107,24 @@ class Operator:
             metrics=self._metrics,
             watchdog=watchdog,
         )
+        taskqueues = TaskQueues(self._kube, self._door, cluster_id=cluster_id, gateway_url=self._settings.gateway_url)
+
+        def watch_began_anew() -> None:
+            taskjobs.watch_began_anew()
+            taskqueues.watch_began_anew()
+
         supervisor = WatchSupervisor(
             self._connection,
-            (taskjobs.source,),
+            (taskjobs.source, taskqueues.source),
             namespaces,
             watchdog=watchdog,
-            on_gap=taskjobs.watch_began_anew,
+            on_gap=watch_began_anew,
             on_spawn=self._take_signals,
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(supervisor.run(), name="watch")
             group.create_task(taskjobs.run(), name="taskjobs")
+            group.create_task(taskqueues.run(), name="taskqueues")
 
     async def _read_cluster_id(self) -> str:
         raw = await patiently(
@@ -127,16 +136,19 @@ class Operator:
         """The definitions must be there first: kopf looks for them once, when it starts."""
         namespace = self._settings.watch_namespaces[0] if self._settings.watch_namespaces else None
 
-        async def look() -> bytes:
+        async def look(resource: Resource) -> bytes:
             try:
-                return await self._kube.get(TASKJOBS.collection(namespace), limit="1")
+                return await self._kube.get(resource.collection(namespace), limit="1")
             except KubeError as error:
                 if error.status == 404:
-                    raise KubeError(503, "NotServed", "the definition of TaskJob is not installed") from error
+                    raise KubeError(
+                        503, "NotServed", f"the definition of {resource.plural} is not installed"
+                    ) from error
                 raise
 
-        self._state = "waiting for the definition of TaskJob"
-        await patiently("looking for TaskJobs", look, most=CRD_SECONDS)
+        self._state = "waiting for the definitions"
+        for resource in (TASKJOBS, TASKQUEUES):
+            await patiently(f"looking for {resource.plural}", partial(look, resource), most=CRD_SECONDS)
         self._state = "leading"
 
     def _ready(self) -> tuple[bool, str]:

@@ -23,6 +23,7 @@ TURNED = {
     "operator-apart": ("worker/taskjob_worker/turned_to_operator.py", "import taskjob_operator"),
     "operator-kopf": ("operator/taskjob_operator/status/turned.py", "import kopf"),
     "operator-rooms": ("operator/taskjob_operator/record.py", "import taskjob_operator.reconcile"),
+    "operator-queues": ("operator/taskjob_operator/resources/turned.py", "import taskjob_operator.queues"),
     "operator-libraries": ("operator/taskjob_operator/turned.py", "import httpx2"),
     "api-kubernetes": ("api/taskjob_api/identity/turned.py", "import taskjob_api.kubernetes.api_server"),
     "api-libraries": ("api/taskjob_api/kubernetes/turned.py", "import kubernetes"),

@@ -87,8 +87,24 @@ class ControlPlane:
         self._write_kubeconfig(self.kubeconfig, ADMIN)
 
     def stop(self) -> None:
-        for name in ("kube-apiserver", "etcd"):
+        for name in ("kube-controller-manager", "kube-apiserver", "etcd"):
             self._end(name)
+
+    def start_controllers(self) -> None:
+        """Deployments get ReplicaSets and pods, owners take what they own along. No pod ever runs: there are no
+        nodes."""
+        name = "kube-controller-manager"
+        self._programs[name] = self._folder / name
+        self._programs[name].symlink_to(node_program())
+        self._run(
+            name,
+            f"--kubeconfig={self.kubeconfig}",
+            f"--service-account-private-key-file={self._folder}/service-accounts.key",
+            f"--cert-dir={self._folder}/controllers",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={free_port()}",
+            "--leader-elect=false",
+        )
 
     def start_api(self) -> None:
         address = "127.0.0.1"

@@ -26,6 +26,8 @@ HEALTHY_SECONDS = 60.0
 """A watch that lived for so long begins anew without a pause."""
 
 STOP_SECONDS = 10.0
+_NOBODY: Any = "taskjob-operator"
+"""kopf would look for the name of the user, which a numeric one in a container does not have."""
 
 
 class _Everything(Collection[Any]):
@@ -81,6 +83,7 @@ class WatchSupervisor:
         spawned = await kopf.spawn_tasks(
             registry=registry_of(self._connection, self._sources),
             settings=quiet_settings(),
+            identity=_NOBODY,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=stop,

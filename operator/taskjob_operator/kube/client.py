@@ -101,6 +101,26 @@ class KubeClient:
                 return
             query["continue"] = token
 
+    async def lines(self, path: str, *, silent_seconds: float, **query: str) -> AsyncIterator[bytes]:
+        """The lines of an answer that goes on, such as a watch's, until it ends. Raises `KubeError` 0 where it is
+        silent for so long."""
+        url = URL(f"{self._connection.server}{path}?{urlencode(query)}", encoded=True)
+        headers = {"Accept": JSON}
+        if token := self._read_token():
+            headers["Authorization"] = f"Bearer {token}"
+        patience = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=silent_seconds)
+        rest = b""
+        try:
+            async with self._session.get(url, headers=headers, timeout=patience) as response:
+                if response.status >= 400:
+                    raise error_of(response.status, await response.read(), response.headers.get("Retry-After"))
+                async for chunk in response.content.iter_any():
+                    *whole, rest = (rest + chunk).split(b"\n")
+                    for line in whole:
+                        yield line
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise KubeError(0, "NoAnswer", f"{type(error).__name__}: {error}") from error
+
     async def _call(
         self,
         method: str,
