@@ -18,6 +18,7 @@ import trace_identity
 import trace_items
 import trace_operator_door
 import trace_promises
+import trace_queues
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -99,6 +100,7 @@ def render_items() -> str:
         "Custom resources": trace_custom_resources.CUSTOM_RESOURCES,
         "Identity in a cluster": trace_identity.IDENTITY,
         "The operator protocol": trace_operator_door.OPERATOR_DOOR,
+        "TaskQueues in a cluster": trace_queues.QUEUES,
     }
     return "\n\n".join(f"### {title}\n\n{table(rows)}" for title, rows in sections.items())
 
