@@ -77,14 +77,16 @@ lint: setup ## Check style, formatting, types and the direction of imports
 	exit $$status
 
 .PHONY: generate
-generate: setup ## Write crds/, the chart's copy, the generated pages of docs/ and the jobs of examples/
+generate: setup ## Write crds/, the chart's copy, manifests/base, the generated pages of docs/ and the jobs of examples/
 	@$(BIN)/python hack/crds.py
+	@$(BIN)/python hack/manifests.py
 	@$(BIN)/python hack/reference
 	@$(BIN)/python examples/thumbnails/jobs.py examples/jobs
 
 .PHONY: verify
 verify: setup ## Check that what `make generate` writes is up to date
 	@$(BIN)/python hack/crds.py --check
+	@$(BIN)/python hack/manifests.py --check
 	@$(BIN)/python hack/reference --check
 	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT && $(BIN)/python examples/thumbnails/jobs.py "$$fresh" \
 	  && for file in "$$fresh"/*; do diff -u "examples/jobs/$${file##*/}" "$$file"; done

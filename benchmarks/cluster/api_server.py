@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import aiohttp
-from taskjob_operator.kube.connection import Connection, find_connection
+
+from taskjob_operator.kube.target import Connection, find_connection
 
 SECONDS = 60.0
 

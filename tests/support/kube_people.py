@@ -15,7 +15,7 @@ import yaml
 from taskjob_api.kubernetes.target import from_kubeconfig
 
 ROOT = Path(__file__).parents[2]
-RBAC = ROOT / "manifests/base/rbac"
+MANIFESTS = ROOT / "manifests/base"
 RIGHTS = "rbac.authorization.k8s.io/v1"
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -177,12 +177,12 @@ class People:
                 self.apply(definition)
                 self.made.pop()
         system = self.namespace("system")
-        for document in self._renamed(sorted(RBAC.glob("*.yaml")), system):
+        for document in self._renamed([MANIFESTS / "rights.yaml"], system):
             self.apply(document)
         return system
 
     def open_to_workers(self, namespace: str, system: str) -> None:
-        for document in self._renamed([RBAC.parent / "worker-namespace/workers.yaml"], system):
+        for document in self._renamed([MANIFESTS / "worker-namespace/workers.yaml"], system):
             self.apply({**document, "metadata": {**document["metadata"], "namespace": namespace}})
 
     def _renamed(self, files: list[Path], system: str) -> Iterator[dict[str, Any]]:
@@ -190,8 +190,6 @@ class People:
         for file in files:
             text = file.read_text().replace("namespace: taskjob-system", f"namespace: {system}")
             for document in yaml.safe_load_all(text):
-                if document["kind"] == "Kustomization":
-                    continue
                 if "namespace" not in document["metadata"] and document["kind"] not in {
                     "ServiceAccount",
                     "RoleBinding",

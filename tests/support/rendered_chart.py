@@ -50,15 +50,14 @@ def _name(metadata: dict[str, Any], home: str) -> str:
     return str(metadata["name"]) if place == home else f"{place}/{metadata['name']}"
 
 
-def find_helm() -> str | None:
-    """The machine's, or the one that the cluster's set-up built."""
-    return shutil.which("helm") or _built()
+def find_program(name: str) -> str | None:
+    """helm or kubectl: the machine's, or the one that the cluster's set-up built."""
+    return shutil.which(name) or _built(name)
 
 
-def _built() -> str | None:
-    """The one that the cluster's set-up built, where it has."""
+def _built(name: str) -> str | None:
     answer = subprocess.run(
-        [sys.executable, "-c", "import tools; print(tools.folder() / 'helm')"],
+        [sys.executable, "-c", f"import tools; print(tools.folder() / {name!r})"],
         cwd=ROOT / "hack/kind",
         capture_output=True,
         text=True,
