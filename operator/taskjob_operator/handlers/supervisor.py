@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import Any, cast
+from typing import Any
 
 import kopf
 
@@ -87,8 +87,6 @@ class WatchSupervisor:
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=stop,
-            # Nobody reads it: there are no peers. Left out, kopf asks who the user is, and a pod's has no name.
-            identity=cast("Any", "taskjob-operator"),
         )
         self._on_spawn()
         watching = asyncio.create_task(kopf.run_tasks(spawned, ignored=_Everything()), name="kopf")
