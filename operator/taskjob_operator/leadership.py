@@ -89,15 +89,16 @@ class Leadership:
 
     async def keep(self) -> None:
         """Renew until the Lease is lost, which raises `NotLeadingError`."""
+        pause = self._renew_seconds
         while True:
-            await asyncio.sleep(self._renew_seconds)
+            await asyncio.sleep(pause)
+            pause = self._renew_seconds
             try:
                 if not await self._try_once():
                     raise NotLeadingError("another operator holds the Lease")
             except KubeError as error:
                 logger.warning("the Lease could not be renewed: %s", error)
-                if error.status == 409:
-                    continue  # read again at once: somebody wrote it
+                pause = self._renew_seconds / 4
             self.check()
 
     async def release(self) -> None:

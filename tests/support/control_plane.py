@@ -72,6 +72,8 @@ class ControlPlane:
         self._etcd_peer = free_port()
         self.url = f"https://127.0.0.1:{self._port}"
         self.kubeconfig = folder / "kubeconfig"
+        self.authority = str(folder / "certificates/apiserver.crt")
+        self._kinds: list[str] = []
         self._trust: ssl.SSLContext | None = None
 
     def start(self) -> None:
@@ -156,8 +158,8 @@ class ControlPlane:
             for document in yaml.safe_load_all(file.read_text()):
                 self.call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", document)
                 spec = document["spec"]
-                path = f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}"
-                self._until(lambda path=path: self._served(path), f"{path} is not served")
+                self._kinds.append(f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}")
+        self._wait_ready()
 
     def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
         done = subprocess.run(
@@ -246,6 +248,7 @@ class ControlPlane:
             return True
 
         self._until(ready, f"kube-apiserver is not ready, see {self._folder}")
+        self._until(lambda: all(map(self._served, self._kinds)), "a definition is not served")
 
     def _until(self, reached: Any, what: str) -> None:
         end = time.monotonic() + START_SECONDS

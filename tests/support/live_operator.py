@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -221,8 +221,9 @@ class Watch:
 class Stack:
     """A cluster's API server, our api with a SQLite store and a worker; the operator is the test's to start."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, url: str, gateway: str) -> None:
+    def __init__(self, plane: ControlPlane, folder: Path, url: str, gateway: str, end_api: Callable[[], None]) -> None:
         self.plane = plane
+        self.end_api = end_api
         self.folder = folder
         self.url = url
         self.gateway = gateway
@@ -271,8 +272,10 @@ class Stack:
 @contextlib.contextmanager
 def stack_on(plane: ControlPlane, folder: Path, **settings: str) -> Iterator[Stack]:
     store = {"STORE": f"sqlite:///{folder}/taskjob.db"} | settings
-    with live_api(folder, **store) as (url, gateway):
-        yield Stack(plane, folder, url, gateway)
+    api = contextlib.ExitStack()
+    with api:
+        url, gateway = api.enter_context(live_api(folder, **store))
+        yield Stack(plane, folder, url, gateway, api.close)
 
 
 __all__ = [
