@@ -361,7 +361,12 @@ EXAMPLES: tuple[Row, ...] = (
     (
         "X5",
         "kills and power cuts, judged from outside",
-        ("make chaos", "chaos/test_chaos_slice.py::*", "integration/sqlite/test_power_cut.py::*"),
+        (
+            "make chaos",
+            "chaos/test_chaos_slice.py::*",
+            "chaos/test_verdicts.py::*",
+            "integration/sqlite/test_power_cut.py::*",
+        ),
     ),
     ("X6", "every comparison of a fencing token is needed", ("make mutants",)),
 )

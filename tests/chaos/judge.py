@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from faults import Fault
 from load import ClientLog
 from verdicts import contradictions, read_worker_logs
 
+RESUME_SECONDS = 10.0
+"""A session whose connection broke lives 3 s, at most its TTL; expiry and a busy machine come on top."""
 ENDED = {"completed", "dead_letter", "cancelled"}
 BY_THE_TASK = {"failed", "timed_out", "snoozed"}
 BY_A_DEATH = {"lost", "interrupted", "released", "crashed"}
@@ -65,6 +68,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
     verdict.broken += [f"settled without a grant: {line}" for line in told.nameless]
     verdict.settled, verdict.replayed = told.count("accepted"), told.count("replayed")
     hurt = {fault.target for fault in faults}
+    cuts = [fault for fault in faults if fault.action == "CUT"]
     for accepted in log.accepted.values():
         reply = http.get(f"/jobs/{accepted.id}")
         if reply.status_code != 200:
@@ -79,7 +83,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
         attempts = http.get(f"/v1/namespaces/default/jobs/{accepted.id}/attempts").json()["items"]
         verdict.doubled += contradictions(told, accepted.id, attempts, faults)
         _judge_attempts(verdict, accepted.id, job, attempts)
-        _judge_executions(verdict, accepted.id, attempts, executions, hurt)
+        _judge_executions(verdict, accepted.id, attempts, executions, hurt, cuts)
         _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)
     verdict.executions = sum(_starts(entries) for entries in executions.values())
     _judge_ledger(verdict, http, log)
@@ -105,6 +109,7 @@ def _judge_executions(
     attempts: list[dict[str, Any]],
     executions: dict[tuple[str, int], list[dict[str, Any]]],
     hurt: set[str],
+    cuts: list[Fault],
 ) -> None:
     by_delivery = {(attempt.get("run", 0), attempt["number"]): attempt for attempt in attempts}
     for (name, run), entries in executions.items():
@@ -120,9 +125,18 @@ def _judge_executions(
         for entry in started[:-1]:
             attempt = by_delivery.get((run, entry["delivery"]))
             outcome = None if attempt is None else attempt.get("outcome")
-            if outcome in BY_THE_TASK or (outcome in BY_A_DEATH and entry["worker"] in hurt):
+            explained = entry["worker"] in hurt or _was_cut_off(attempt, cuts)
+            if outcome in BY_THE_TASK or (outcome in BY_A_DEATH and explained):
                 continue
             verdict.unexplained.append(f"{job}: delivery {entry['delivery']} on {entry['worker']} ended {outcome}")
+
+
+def _was_cut_off(attempt: dict[str, Any] | None, cuts: list[Fault]) -> bool:
+    """Whether the end of the attempt may be that of a session that was not resumed in time after a cut."""
+    if attempt is None or "finishedAt" not in attempt:
+        return False
+    ended = datetime.fromisoformat(attempt["finishedAt"]).timestamp()
+    return any(cut.at <= ended <= cut.ended_at + RESUME_SECONDS for cut in cuts)
 
 
 def _judge_cancel(

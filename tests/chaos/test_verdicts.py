@@ -62,6 +62,11 @@ def test_a_killed_worker_may_not_have_heard(tmp_path: Path) -> None:
     assert found(tmp_path, [settled("stale")], outcome="lost") == []
 
 
+def test_a_worker_whose_session_was_over_may_not_have_heard(tmp_path: Path) -> None:
+    assert found(tmp_path, ["WARNING taskjob.worker: 1 leases were lost: SessionGone"]) == []
+    assert found(tmp_path, [settled("stale"), "WARNING taskjob.worker: 1 leases were lost: SessionGone"]) != []
+
+
 def test_a_verdict_of_what_nobody_was_granted_is_named(tmp_path: Path) -> None:
     (tmp_path / "worker-0.log").write_text(settled("accepted", lease="bb"))
     assert len(read_worker_logs(tmp_path).nameless) == 1

@@ -19,6 +19,7 @@ GRANTED = re.compile(r"granted job=(\w+) lease=(\w+) run=(\d+) delivery=(\d+)$")
 SETTLED = re.compile(r"settled job=(\w+) lease=(\w+) outcome=(\w+) verdict=(\w+)$")
 DEAF_BEFORE_SECONDS = 5.0
 """A settle that was recorded so shortly before its worker's end may never have been answered."""
+SESSION_OVER = "SessionGone"
 TOOK_EFFECT = {"accepted", "replayed"}
 BY_THE_WORKER = {"completed", "failed", "snoozed"}
 
@@ -31,6 +32,8 @@ class Told:
     """Of each delivery (outcome, verdict), in the order in which the worker heard them."""
 
     of: dict[Delivery, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
+    forgotten: set[Delivery] = field(default_factory=set)
+    """Held by a session that was over before the worker heard what became of them."""
     nameless: list[str] = field(default_factory=list)
     """Verdicts of deliveries that no log of a grant names."""
 
@@ -47,6 +50,8 @@ def read_worker_logs(folder: Path) -> Told:
             if found := GRANTED.search(line):
                 job, lease, run, number = found.groups()
                 granted[job, lease] = (job, int(run), int(number))
+            elif SESSION_OVER in line:
+                told.forgotten |= {delivery for delivery in granted.values() if delivery not in told.of}
             elif found := SETTLED.search(line):
                 job, lease, outcome, verdict = found.groups()
                 delivery = granted.get((job, lease))
@@ -73,11 +78,12 @@ def contradictions(told: Told, job: str, attempts: list[dict[str, Any]], faults:
         first = next((at for at, verdict in enumerate(verdicts) if verdict in TOOK_EFFECT), len(verdicts))
         if any(verdict != "replayed" for verdict in verdicts[first + 1 :]):
             found.append(f"{delivery}: a repeat was told {verdicts[first + 1 :]}")
-        if outcome in BY_THE_WORKER and not effective and not _was_hurt(attempt, faults):
+        heard = effective or delivery in told.forgotten or _was_hurt(attempt, faults)
+        if outcome in BY_THE_WORKER and not heard:
             found.append(f"{delivery}: {outcome} was recorded, {attempt['worker']} heard {verdicts}")
     recorded = {(job, attempt.get("run", 0), attempt["number"]) for attempt in attempts}
-    heard = {delivery for delivery, lines in told.of.items() if delivery[0] == job and lines}
-    return [*found, *(f"{delivery}: settled, and no attempt of it is recorded" for delivery in heard - recorded)]
+    settled = {delivery for delivery, lines in told.of.items() if delivery[0] == job and lines}
+    return [*found, *(f"{delivery}: settled, and no attempt of it is recorded" for delivery in settled - recorded)]
 
 
 def _was_hurt(attempt: dict[str, Any], faults: list[Fault]) -> bool:

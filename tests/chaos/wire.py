@@ -12,8 +12,10 @@ from collections.abc import Iterable
 
 from faults import Fault
 
-DEAF_SECONDS = 0.1
+DEAF_SECONDS = 0.25
 """So long the replies are lost before the connections break."""
+PATIENCE_SECONDS = 10.0
+"""How long a cut waits for a worker to settle something."""
 
 
 class Wire:
@@ -23,24 +25,33 @@ class Wire:
         self._port = port
         self._to = to
         self._deaf = False
+        self._armed = False
+        self._cutting = asyncio.Event()
         self._open: set[asyncio.StreamWriter] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._forward, "127.0.0.1", self._port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
 
     async def stop(self) -> None:
         assert self._server is not None
         self._server.close()
-        self._break()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     async def torment(self, faults: list[Fault], *, at: Iterable[float]) -> None:
-        """Break at each of these seconds from now."""
+        """Break at each of these seconds from now, or as soon as a worker settles something after it."""
         begun = time.monotonic()
         for seconds in at:
             await asyncio.sleep(max(0.0, begun + seconds - time.monotonic()))
             fault = Fault(time.time(), "wire", "CUT")
-            self._deaf = True
+            self._cutting.clear()
+            self._armed = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._cutting.wait(), PATIENCE_SECONDS)
+            self._armed, self._deaf = False, True
             await asyncio.sleep(DEAF_SECONDS)
             self._break()
             self._deaf = False
@@ -50,6 +61,11 @@ class Wire:
     def _break(self) -> None:
         for writer in self._open:
             writer.transport.abort()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.create_task(self._forward(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
@@ -76,6 +92,9 @@ class Wire:
         """Up to the end of either side, which ends both."""
         with contextlib.suppress(OSError):
             while data := await reader.read(2**16):
+                if self._armed and not may_lose and b'"settle"' in data:
+                    self._deaf = True
+                    self._cutting.set()
                 if not (may_lose and self._deaf):
                     writer.write(data)
                     await writer.drain()
