@@ -15,7 +15,8 @@ def put_queue(tx: Transaction, change: QueueChange) -> Queue:
     if before is None and change.name == DEFAULT_QUEUE:
         before = new_queue(change.namespace, change.name, now=tx.now)
     queue = changed_queue(before, change, now=tx.now)
-    if queue is before and known is not None and known.declared:
+    is_same = queue is before  # False: the same is written once more
+    if is_same and known is not None and known.declared:
         return queue
     entry = tx.catalog.queue(change.namespace, change.name, declare=True, now=tx.now)
     tx.catalog.put(entry._replace(queue=queue))
