@@ -14,7 +14,7 @@ from taskjob_operator.crd.schema import Schema, structural_schema
 
 GROUP = "taskjob.dev"
 VERSION = "v1alpha1"
-CATEGORY = "taskjob"
+CATEGORY = "taskjob-all"
 
 Definition = dict[str, Any]
 

@@ -100,7 +100,7 @@ def cells(table: str) -> list[dict[str, str]]:
 
 
 def test_the_short_names_and_the_category(cluster: Cluster) -> None:
-    known = cluster.kubectl("api-resources", "--api-group=taskjob.dev", "--no-headers", "--categories=taskjob")
+    known = cluster.kubectl("api-resources", "--api-group=taskjob.dev", "--no-headers", "--categories=taskjob-all")
 
     assert [["taskjobs", "tj"], ["taskqueues", "tq"]] == [line.split()[:2] for line in known.splitlines()]
 
