@@ -73,7 +73,7 @@ async def test_a_hint_reaches_a_waiting_session_without_the_poll(idle_lab):
 
 
 async def test_the_lease_is_asked_for_right_behind_the_submit(lab, monkeypatch):
-    """Both enter the store in one turn of the loop, so that one flush can carry them."""
+    """They enter the store in turns that follow each other, so that one flush can carry them."""
     hand = park(lab, await lab.session())
     async with asyncio.timeout(10):
         await hand.told_nothing.wait()
@@ -96,7 +96,7 @@ async def test_the_lease_is_asked_for_right_behind_the_submit(lab, monkeypatch):
         turn += 1
     await submitting
     assert [name for name, _ in order[:2]] == ["submit", "lease"]
-    assert order[0][1] == order[1][1], "the same turn"
+    assert order[1][1] - order[0][1] <= 1, "the next turn at the latest"
 
 
 async def test_a_delayed_job_starts_when_it_is_due_without_waiting_for_the_next_round(idle_lab):
