@@ -12,6 +12,7 @@ import docker_engine
 import node_image
 import places
 from commands import Failed, Missing, environment, run, say, succeeds
+from locks import locked, machine
 from tools import tools
 
 LABEL = "label=io.x-k8s.kind.cluster"
@@ -21,6 +22,12 @@ READY_SECONDS = 240
 
 def up() -> None:
     """A cluster that answers, with all nodes and its DNS ready. Quick when there is one already."""
+    prepare()  # first, so that nobody waits for a cluster while this builds
+    with locked(machine()):
+        create()
+
+
+def create() -> None:
     docker_engine.ensure()
     kind, kubectl = tools("kind", "kubectl").values()
     if docker_engine.containers(nodes()) and is_ready(str(kubectl)):
@@ -47,6 +54,11 @@ def prepare() -> None:
 def down() -> None:
     """No cluster of this name; with the last one goes the engine, if this set-up started it. Repeatable; also after an
     `up` that was killed."""
+    with locked(machine()):
+        delete()
+
+
+def delete() -> None:
     answers = docker_engine.use_ours() or succeeds("docker", "version", seconds=20)
     if answers:
         docker_engine.remove_containers(nodes())

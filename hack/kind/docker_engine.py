@@ -19,6 +19,7 @@ import footprint
 import leftovers
 import places
 from commands import Failed, Missing, daemon, environment, run, say, succeeds
+from locks import locked, machine
 
 PACKAGES = {  # program → Debian package
     "dockerd": "docker.io",
@@ -50,15 +51,18 @@ def ensure() -> None:
     if use_ours() or succeeds("docker", "version", seconds=20):
         return
     refuse_where_none_can_run()
-    install()
-    start()
+    with locked(machine()):
+        install()
+        if not use_ours():
+            start()
 
 
 def ensure_installed() -> None:
     """After this, an engine answers or `ensure` can start one."""
     if not use_ours() and not succeeds("docker", "version", seconds=20):
         refuse_where_none_can_run()
-        install()
+        with locked(machine()):
+            install()
 
 
 def use_ours() -> bool:

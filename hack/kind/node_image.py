@@ -13,6 +13,7 @@ import node_images
 import places
 from commands import Missing, run, say, succeeds
 from go_toolchain import go
+from locks import cache, locked
 from tools import tools
 
 # What kind v0.30.0 was released with.
@@ -41,7 +42,9 @@ def prepare() -> bool:
     if os.environ.get("TASKJOB_NODE_IMAGE") or (not archive().exists() and can_be_pulled()):
         return False
     if not archive().exists():
-        build()
+        with locked(cache()):
+            if not archive().exists():
+                build()
     return True
 
 

@@ -12,6 +12,7 @@ import cluster
 import docker_engine
 import places
 from commands import Failed, Missing, environment, run, say, succeeds
+from locks import cache, locked
 from tools import tools
 
 NAME = os.environ.get("TASKJOB_IMAGE", "taskjob:dev")
@@ -58,7 +59,9 @@ def base() -> str:
         return RELEASED_BASE
     archive = places.CACHE / f"{OWN_BASE.replace(':', '-')}.tar"
     if not archive.exists():
-        make_base(archive)
+        with locked(cache()):
+            if not archive.exists():
+                make_base(archive)
     with archive.open("rb") as root:
         run("docker", "import", "-", OWN_BASE, stdin=root, seconds=120)
     return OWN_BASE

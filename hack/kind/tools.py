@@ -10,6 +10,7 @@ from pathlib import Path
 import places
 from commands import Failed, environment, run, say
 from go_toolchain import go
+from locks import cache, locked
 
 # What `go build` is told, from within the module of PROGRAMS.
 PACKAGES = {
@@ -37,9 +38,9 @@ def folder() -> Path:
 def tools(*names: str) -> dict[str, Path]:
     """Each tool by name. Those that are missing are built together, so that they share what they have in common."""
     found = {name: on_path(name) or folder() / name for name in names}
-    missing = [name for name, path in found.items() if not path.exists()]
-    if missing:
-        build(missing)
+    if not all(path.exists() for path in found.values()):
+        with locked(cache()):
+            build([name for name, path in found.items() if not path.exists()])
     return found
 
 
@@ -67,6 +68,8 @@ def on_path(name: str) -> Path | None:
 
 
 def build(names: list[str]) -> None:
+    if not names:
+        return  # another set-up has built them while we waited
     target = folder()
     target.mkdir(parents=True, exist_ok=True)
     say(f"Building {', '.join(names)} (minutes the first time; kept in {target})")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import uuid
@@ -102,8 +103,10 @@ def find() -> Cluster:
     """Raises NoCluster where there is none and none can be made; CommandFailed where making it went wrong."""
     environment = dict(os.environ)
     if given := os.environ.get("TASKJOB_KUBECONFIG") or os.environ.get("KUBECONFIG"):
-        reached = {**environment, **exported(environment), "KUBECONFIG": given}
-        ours = given == exported(environment)["KUBECONFIG"]
+        ours = given == set_up("kubeconfig", environment=environment, seconds=30).strip()
+        has_tools = all(map(shutil.which, ("kubectl", "helm")))
+        reached = environment if has_tools and not ours else {**environment, **exported(environment)}
+        reached["KUBECONFIG"] = given
         command(("kubectl", "version", "--request-timeout=10s"), reached, seconds=30)
         return Cluster(reached, ours)
     set_up("up", environment=environment, seconds=1800)
