@@ -57,10 +57,9 @@ def main(moment: str) -> None:
 
     subprocess.run([sys.executable, SET_UP, "down"], stdout=sys.stderr, check=True, timeout=120)
     left = footprint.added(before, footprint.take())
-    left["cgroups"] = [path for path in left.get("cgroups", []) if not of_another(path)]
-    print(
-        json.dumps({"interrupted": reached, "code": code, "left": {name: some for name, some in left.items() if some}})
-    )
+    changed = {name: [line for line in lines if not of_another(line)] for name, lines in left.items()}
+    left = {name: lines for name, lines in changed.items() if lines}
+    print(json.dumps({"interrupted": reached, "code": code, "left": left}))
 
 
 def engine() -> list[int]:
