@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+import trace_cluster
 import trace_custom_resources
 import trace_identity
 import trace_items
@@ -101,6 +102,7 @@ def render_items() -> str:
         "Identity in a cluster": trace_identity.IDENTITY,
         "The operator protocol": trace_operator_door.OPERATOR_DOOR,
         "TaskQueues in a cluster": trace_queues.QUEUES,
+        "A cluster to test on": trace_cluster.CLUSTER,
     }
     return "\n\n".join(f"### {title}\n\n{table(rows)}" for title, rows in sections.items())
 
