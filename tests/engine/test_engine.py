@@ -61,7 +61,7 @@ async def test_who_leaves_before_its_turn_is_not_asked_for(lab):
 
 
 async def test_a_hint_reaches_a_waiting_session_without_the_poll(idle_lab):
-    await idle_lab.start(poll_seconds=3600.0)
+    await idle_lab.start(maintenance_seconds=3600.0)
     hand = park(idle_lab, await idle_lab.session())
     async with asyncio.timeout(10):
         await hand.told_nothing.wait()
