@@ -97,6 +97,10 @@ verify: setup ## Check that what `make generate` writes is up to date
 bench: setup ## Measure, each figure beside its floor and two peers
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
+.PHONY: bench-cluster
+bench-cluster: setup ## The same on the cluster of KUBECONFIG, beside plain Jobs (ARGS="--image IMAGE …")
+	@$(BIN)/python benchmarks/cluster/run.py $(ARGS)
+
 .PHONY: chaos
 chaos: setup ## Kill, cut and power off for minutes, and judge from outside (ARGS="--seconds 60 --seed 7")
 	@status=0; \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 NAMESPACE = "taskjob-bench"
@@ -9,19 +10,32 @@ QUEUE = "bench"
 TASKJOBS = f"/apis/taskjob.dev/v1alpha1/namespaces/{NAMESPACE}/taskjobs"
 TASKQUEUES = f"/apis/taskjob.dev/v1alpha1/namespaces/{NAMESPACE}/taskqueues"
 JOBS = f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"
-PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 
 
-def namespace() -> dict[str, Any]:
+def tasks() -> dict[str, Any]:
+    """The module of tasks, so that any image that holds TaskJob will do."""
+    source = (Path(__file__).parent / "bench_tasks.py").read_text()
     return {
         "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
+        "kind": "ConfigMap",
+        "metadata": {"name": "bench-tasks", "namespace": NAMESPACE},
+        "data": {"bench_tasks.py": source},
     }
 
 
 def queue(image: str, *, replicas: int, concurrency: int) -> dict[str, Any]:
-    worker = {"image": image, "imagePullPolicy": "IfNotPresent", "concurrency": concurrency, "modules": ["bench_tasks"]}
+    template = {
+        "volumes": [{"name": "tasks", "configMap": {"name": "bench-tasks"}}],
+        "volumeMounts": [{"name": "tasks", "mountPath": "/bench", "readOnly": True}],
+    }
+    worker = {
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "concurrency": concurrency,
+        "modules": ["/bench/bench_tasks.py"],
+        "template": template,
+    }
     return {
         "apiVersion": "taskjob.dev/v1alpha1",
         "kind": "TaskQueue",

@@ -2,7 +2,7 @@
 
     python benchmarks/cluster/run.py --image IMAGE [--quick] [--only NAME ...]
 
-TaskJob is installed there already (`make cluster-up` and `helm install`); IMAGE holds it and the module bench_tasks.
+TaskJob is installed there already, with the namespace taskjob-bench open to workers; IMAGE is any that holds TaskJob.
 Both kinds of job run the same no-op from that image, present on the nodes. The ratios are the figures.
 """
 
@@ -23,7 +23,7 @@ import latency
 import operator_memory
 import recovery
 from api_server import ApiServer
-from objects import NAMESPACE, QUEUE, TASKQUEUES, namespace, queue
+from objects import CONFIG_MAPS, JOBS, NAMESPACE, QUEUE, TASKJOBS, TASKQUEUES, queue, tasks
 from table import Row, render
 
 WORKERS = 2
@@ -33,7 +33,7 @@ CONCURRENCY = 10
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kubeconfig")
-    parser.add_argument("--image", required=True, help="with TaskJob and the module bench_tasks")
+    parser.add_argument("--image", required=True, help="one that holds TaskJob, present on the nodes")
     parser.add_argument("--release", default="taskjob")
     parser.add_argument("--release-namespace", default="taskjob-system")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything: a smoke test, not a figure")
@@ -48,7 +48,7 @@ async def main(chosen: argparse.Namespace) -> None:
         measures: dict[str, Callable[[], Awaitable[list[Row]]]] = {
             "latency": lambda: latency.measure(server, chosen.image, number=500 // part, plain=max(10 // part, 3)),
             "burst": lambda: burst.measure(server, chosen.image, number=1000 // part, plain=60 // part),
-            "recovery": lambda: recovery.measure(server, kills=20 // part),
+            "recovery": lambda: recovery.measure(server, kills=20 // part, workers=WORKERS),
             "operator_memory": lambda: operator_memory.measure(
                 server,
                 release=chosen.release,
@@ -65,23 +65,25 @@ async def main(chosen: argparse.Namespace) -> None:
         print(f"Kubernetes {version['gitVersion']}, {len(nodes['items'])} nodes, kernel {platform.release()}")
         print(f"{WORKERS} worker pods of {CONCURRENCY}; the embedded store, durable")
         print(render(rows))
-        await server.call("DELETE", f"/api/v1/namespaces/{NAMESPACE}")
+        await server.call("DELETE", f"{TASKQUEUES}/{QUEUE}")
 
 
 async def _prepare(server: ApiServer, image: str) -> None:
-    await server.call("DELETE", f"/api/v1/namespaces/{NAMESPACE}", missing_ok=True)
-    while await server.call("GET", f"/api/v1/namespaces/{NAMESPACE}", missing_ok=True):  # noqa: ASYNC110
-        await asyncio.sleep(1)
-    await server.call("POST", "/api/v1/namespaces", namespace())
+    """A fresh queue with warm workers in the namespace, which the chart has opened to workers."""
+    if not await server.call("GET", f"/api/v1/namespaces/{NAMESPACE}", missing_ok=True):
+        raise SystemExit(f"make the namespace {NAMESPACE} and install the chart with workerNamespaces={{{NAMESPACE}}}")
+    for path in (TASKJOBS, JOBS):
+        await server.call("DELETE", f"{path}?propagationPolicy=Background")
+    await server.call("DELETE", f"{TASKQUEUES}/{QUEUE}", missing_ok=True)
+    await server.call("DELETE", f"{CONFIG_MAPS}/bench-tasks", missing_ok=True)
+    async with asyncio.timeout(120):
+        while (await server.call("GET", f"{TASKJOBS}?limit=1"))["items"]:  # noqa: ASYNC110 - another process's state
+            await asyncio.sleep(1)
+    await server.call("POST", CONFIG_MAPS, tasks())
     await server.call("POST", TASKQUEUES, queue(image, replicas=WORKERS, concurrency=CONCURRENCY))
     async with asyncio.timeout(180):
-        while await _ready_workers(server) < WORKERS:  # noqa: ASYNC110
+        while await recovery.ready_workers(server) < WORKERS:  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(1)
-
-
-async def _ready_workers(server: ApiServer) -> int:
-    status = (await server.call("GET", f"{TASKQUEUES}/{QUEUE}")).get("status", {})
-    return int(status.get("readyReplicas", 0))
 
 
 if __name__ == "__main__":

@@ -128,6 +128,8 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         registry.add(made)
         return made
 
+    if function is not None and not callable(function):
+        raise TypeError(f"@task takes its options by keyword: @task(name={function!r})")
     return register if function is None else register(function)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from taskjob.model import ErrorInfo
 from taskjob.wire.codec import encode_line
-from taskjob.wire.messages import Exchange, Register, Started
+from taskjob.wire.messages import Exchange, Register, Renew, Started
 from taskjob.wire.operator_messages import EndedPod, EndPods
 from taskjob_api.gateway.doomed import DOOMED_SECONDS, Doomed
 from taskjob_api.operator_door.pods import end_pods
@@ -143,6 +143,40 @@ async def test_a_live_process_with_a_broken_connection_has_three_seconds(house, 
     assert again.job == job
     assert 2.5 < time.monotonic() - cut_at < 5.0
     assert (await house.job(job)).lost == 1
+
+
+@pytest.mark.parametrize("way", ["tcp", "http"])
+async def test_a_guardian_that_tells_of_a_death_is_believed_at_once(house, hire, way):
+    """As in a pod, whose processes nobody sees from outside."""
+    worker, heir = await hire(), await hire()
+    [job] = await house.submit("noop")
+    [grant] = await worker.take(1)
+    await worker.call(worker.exchange(started=(Started(job=job, lease=grant.lease),)))
+    await asyncio.sleep(1.1)  # the hold-off of a fresh engine
+    worker.cut()
+    cut_at = time.monotonic()
+    session, epoch = worker.welcome.session, worker.welcome.epoch
+
+    answer = await house.worker(way).greet(Renew(session=session, epoch=epoch, dead=True))
+
+    assert not answer.renewed
+    [again] = await heir.take(1)
+    assert again.job == job
+    assert time.monotonic() - cut_at < 2.5  # a broken connection alone has three
+    assert (await house.job(job)).lost == 1
+
+
+async def test_a_death_under_an_old_epoch_or_by_a_stranger_ends_nothing(house, hire):
+    worker = await hire()
+    await house.submit("noop")
+    [grant] = await worker.take(1)
+    session, epoch = worker.welcome.session, worker.welcome.epoch
+
+    await house.worker("tcp").greet(Renew(session=session, epoch=epoch - 1, dead=True))
+    house.authenticator.principal = msgspec.structs.replace(house.authenticator.principal, name="stranger")
+    await house.worker("tcp").greet(Renew(session=session, epoch=epoch, dead=True))
+
+    assert (await worker.settle(grant)).verdicts == ()
 
 
 async def test_a_worker_whose_pod_was_deleted_by_force_is_not_waited_for(house, hire):

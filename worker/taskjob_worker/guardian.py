@@ -20,7 +20,7 @@ from types import FrameType
 
 from taskjob_worker.board import Board
 from taskjob_worker.orders import DrainOrder, GroupNote, SessionNote, read_notes, send
-from taskjob_worker.renewal import renew
+from taskjob_worker.renewal import renew, tell_death
 from taskjob_worker.settings import WorkerSettings
 
 log = logging.getLogger("taskjob.worker")
@@ -30,6 +30,9 @@ FIRST_RESTART_SECONDS = 0.1
 LONGEST_RESTART_SECONDS = 30.0
 QUIET_SECONDS = 60.0
 """A worker that lived so long was healthy: its crash restarts the back-off."""
+
+DEATH_SECONDS = 2.0
+"""Longest time that the next worker waits for the news of the last one's death to be told."""
 
 EXIT_RECYCLE = 75
 FINAL_STATUSES = {0: 0, 77: 5, 78: 2}
@@ -130,10 +133,14 @@ class _Ward:
             _become_worker(self._settings, ours, theirs, self._board, parent)
         theirs.close()
         try:
-            return self._watch(pid, ours)
+            status = self._watch(pid, ours)
         finally:
             self._kill_groups()
             ours.close()
+        # A worker that ends by itself has said its own goodbye.
+        if status < 0 and self._session is not None:
+            tell_death(self._settings, self._session.session, self._session.epoch, seconds=DEATH_SECONDS)
+        return status
 
     def _watch(self, pid: int, link: socket.socket) -> int:
         killed = False

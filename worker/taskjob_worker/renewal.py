@@ -1,13 +1,14 @@
-"""One renewal from beside the worker, with plain sockets: the guardian must stay small.
+"""What the guardian says from beside the worker, with plain sockets: the guardian must stay small.
 
-`renew` opens a connection, sends one `renew`, reads one answer and closes; it is used only while the worker's own
-loop is blocked.
+Each call opens a connection, sends one `renew`, reads one answer and closes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
+
+import msgspec
 
 from taskjob.wire.codec import BadFrameError, decode_to_worker, encode, encode_line
 from taskjob.wire.messages import Renew, ToWorker, Update
@@ -17,14 +18,26 @@ _PATH = "/worker/v1/exchange"
 
 
 def renew(settings: WorkerSettings, session: str, epoch: int, *, seconds: float) -> bool:
-    """True if the server renewed the session. Never raises for a server that cannot be reached."""
+    """True if the server renewed the session, while the worker's own loop is blocked. Never raises for a server that
+    cannot be reached."""
+    answer = _say(settings, Renew(session=session, epoch=epoch), seconds)
+    return isinstance(answer, Update) and answer.renewed
+
+
+def tell_death(settings: WorkerSettings, session: str, epoch: int, *, seconds: float) -> None:
+    """Say that the worker's process is gone, so that nobody waits for it to come back. Where that cannot be said, the
+    session ends as after any broken connection."""
+    _say(settings, Renew(session=session, epoch=epoch, dead=True), seconds)
+
+
+def _say(settings: WorkerSettings, message: Renew, seconds: float) -> ToWorker | None:
     http = settings.gateway.startswith("http")
     with contextlib.suppress(OSError, BadFrameError):
         token = settings.read_token()
-        message = Renew(session=session, epoch=epoch, token=None if http else token)
-        answer = _over_http(settings, message, token, seconds) if http else _over_tcp(settings, message, seconds)
-        return isinstance(answer, Update) and answer.renewed
-    return False
+        if http:
+            return _over_http(settings, message, token, seconds)
+        return _over_tcp(settings, msgspec.structs.replace(message, token=token), seconds)
+    return None
 
 
 def _over_tcp(settings: WorkerSettings, message: Renew, seconds: float) -> ToWorker:

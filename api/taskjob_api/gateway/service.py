@@ -299,8 +299,11 @@ class WorkerGateway:
         return await submit_jobs(self._engine, self._documents, message, namespace=live.namespace)
 
     async def keep_alive(self, message: Renew, principal: Principal) -> Update:
-        """Renew from beside the worker."""
+        """Renew from beside the worker, or learn there that it is dead."""
         ref = SessionRef(session=message.session, epoch=message.epoch, principal=principal.name)
+        if message.dead:
+            await self._engine.close_session(SessionEnd(ref=ref, within_seconds=0.0))
+            return Update(renewed=False, witness=standing(self._engine))
         renewed = await self._engine.renew(Renewal(ref=ref, ttl_seconds=self.exchanges.ttl_seconds))
         return Update(renewed=renewed.renewed, witness=standing(self._engine))
 

@@ -177,7 +177,8 @@ class Submit(Message, frozen=True, kw_only=True, tag="submit"):
 
 
 class Renew(Message, frozen=True, kw_only=True, tag="renew"):
-    """Keep a session alive from beside it, and change nothing else: no epoch rises, no connection is superseded.
+    """Keep a session alive from beside it, and change nothing else: no epoch rises, no connection is superseded. Or tell
+    that the worker is dead.
 
     A worker's guardian process sends it when user code keeps the worker itself from speaking. Over TCP it is the
     first message of a second connection (which is bound to nothing: its end closes no session) and may be
@@ -188,6 +189,10 @@ class Renew(Message, frozen=True, kw_only=True, tag="renew"):
     epoch: int
     token: str | None = None
     """Only on TCP, where there is no Authorization header."""
+
+    dead: bool = False
+    """The worker's process is certainly gone: the session ends at once instead, and what it had started is lost.
+    The answer's `renewed` is false."""
 
 
 class Drain(Message, frozen=True, kw_only=True, tag="drain"):
