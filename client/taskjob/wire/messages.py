@@ -177,8 +177,8 @@ class Submit(Message, frozen=True, kw_only=True, tag="submit"):
 
 
 class Renew(Message, frozen=True, kw_only=True, tag="renew"):
-    """Keep a session alive from beside it, and change nothing else: no epoch rises, no connection is superseded. Or tell
-    that the worker is dead.
+    """Keep a session alive from beside it, and change nothing else: no epoch rises, no connection is superseded.
+    Or tell that the worker is dead.
 
     A worker's guardian process sends it when user code keeps the worker itself from speaking. Over TCP it is the
     first message of a second connection (which is bound to nothing: its end closes no session) and may be
