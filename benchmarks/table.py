@@ -24,9 +24,13 @@ class Row:
             return None
         return self.figure >= self.target if self.better == "higher" else self.figure <= self.target
 
+    def _times(self, peer: float) -> float:
+        """How many times better than the peer."""
+        return self.figure / peer if self.better == "higher" else peer / self.figure
+
     def cells(self) -> list[str]:
         ratio = f"{self.figure / self.floor:.2f}" if self.floor else "-"
-        peers = ", ".join(f"{name} {_short(rate)} ({self.figure / rate:.1f}x)" for name, rate in self.peers.items())
+        peers = ", ".join(f"{name} {_short(rate)} ({self._times(rate):.1f}x)" for name, rate in self.peers.items())
         verdict = {None: "", True: "yes", False: "NO"}[self.reached]
         return [
             self.name,
