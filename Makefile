@@ -108,6 +108,10 @@ chaos: setup ## Kill, cut and power off for minutes, and judge from outside (ARG
 	$(BIN)/python tests/integration/sqlite/power_cuts.py --cuts 100 || status=1; \
 	exit $$status
 
+.PHONY: chaos-cluster
+chaos-cluster: setup ## The same on a real cluster, with the chart, objects and pods (ARGS="--seconds 120 --seed 7")
+	@$(BIN)/python tests/chaos/cluster/run.py $(ARGS)
+
 .PHONY: mutants
 mutants: setup ## Break each comparison of a fencing token, one at a time; a test must notice
 	@$(BIN)/python hack/mutants.py $(ARGS)

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import trace_cluster
+import trace_cluster_faults
 import trace_custom_resources
 import trace_identity
 import trace_items
@@ -103,6 +104,7 @@ def render_items() -> str:
         "The operator protocol": trace_operator_door.OPERATOR_DOOR,
         "TaskQueues in a cluster": trace_queues.QUEUES,
         "A cluster to test on": trace_cluster.CLUSTER,
+        "Faults in a cluster": trace_cluster_faults.FAULTS,
     }
     return "\n\n".join(f"### {title}\n\n{table(rows)}" for title, rows in sections.items())
 
