@@ -167,6 +167,7 @@ class Operator:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # `taskjob operator` holds it back until now
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -8,6 +8,7 @@ import json
 import os
 import time
 import urllib.request
+import uuid
 
 from taskjob import Context, task
 
@@ -15,8 +16,10 @@ PATIENCE_SECONDS = 10.0
 
 
 def _record(context: Context, event: str) -> None:
-    """Raises OSError when the recorder did not answer in time: the attempt then fails."""
+    """Raises OSError when the recorder did not answer in time: the attempt then fails. A line that is told again,
+    because its answer was lost, has the same `id`; a task that ran again has another."""
     line = {
+        "id": uuid.uuid4().hex,
         "at": time.time(),
         "event": event,
         "job": context.job_id,

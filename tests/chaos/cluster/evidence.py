@@ -57,7 +57,8 @@ async def verdict_of(
 ) -> Verdict:
     listed = (await server.get(taskjobs(release.workers)))["items"]
     path = f"{pods(release.system)}/recorder:{PORT}/proxy/lines"
-    lines = [json.loads(line) for line in (await server.call("GET", path)).text.splitlines()]
+    told = [json.loads(line) for line in (await server.call("GET", path)).text.splitlines()]
+    lines = list({line["id"]: line for line in told}.values())
     with release.rest() as http:
         jobs = all_jobs(http, release.workers)
         attempts = {}

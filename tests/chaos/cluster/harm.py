@@ -61,13 +61,14 @@ class Harm:
         fault.ended_at = time.time()
 
     async def running(self, role: str) -> dict[str, Any]:
-        """One of the role's pods, preferably the leading operator. Waits for one that runs."""
+        """One of the role's pods, of the operators preferably the one that leads. Waits for one that runs."""
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
-            found = [pod for pod in await self.all(role) if _runs(pod)]
-            if role == "operator" and self.dice.random() < 0.8:
+            found = [pod for pod in await self.all("operator" if role == "leader" else role) if _runs(pod)]
+            if role == "leader" or (role == "operator" and self.dice.random() < 0.8):
                 leader = await self.leader()
-                found = [pod for pod in found if leader.startswith(pod["metadata"]["name"])] or found
+                led = [pod for pod in found if leader.startswith(pod["metadata"]["name"])]
+                found = led if role == "leader" else led or found
             if found:
                 return self.dice.choice(sorted(found, key=lambda pod: str(pod["metadata"]["name"])))
             await asyncio.sleep(0.5)
@@ -98,14 +99,11 @@ class Harm:
 
     async def thaw(self) -> None:
         """The leading operator stops in its tracks, another leads, and the first goes on where it was."""
-        leader = await self.leader()
-        found = [pod for pod in await self.all("operator") if leader.startswith(pod["metadata"]["name"])]
-        if not found:
-            return
-        fault = self.log("leader", found[0]["metadata"]["name"], "SIGSTOP")
-        await self.signal(found[0], "STOP")
+        pod = await self.running("leader")
+        fault = self.log("leader", pod["metadata"]["name"], "SIGSTOP")
+        await self.signal(pod, "STOP")
         await asyncio.sleep(THAW_AFTER_SECONDS)
-        await self.signal(found[0], "CONT")
+        await self.signal(pod, "CONT")
         fault.ended_at = time.time()
 
     async def restart_api_server(self) -> None:

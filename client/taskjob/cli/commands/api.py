@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from taskjob.cli.components import component
+from taskjob.cli.held_back import sigterm_held_back
 
 
 @click.command(
@@ -26,13 +27,14 @@ def command(*, open_door: bool, **options: Any) -> None:
 
     It asks for tokens: make one with `taskjob token create`, or use --open on a machine of your own.
     """
-    settings_module = component("taskjob_api.settings", extra="api")
-    server = component("taskjob_api.server", extra="api")
-    settings, unknown = settings_module.read_settings(os.environ, **options, auth="open" if open_door else None)
-    _log_to_stderr()
-    for name in unknown:
-        click.echo(f"warning: nobody reads {name}: is it misspelt?", err=True)
-    server.run(settings, on_ready=_announce)
+    with sigterm_held_back():
+        settings_module = component("taskjob_api.settings", extra="api")
+        server = component("taskjob_api.server", extra="api")
+        settings, unknown = settings_module.read_settings(os.environ, **options, auth="open" if open_door else None)
+        _log_to_stderr()
+        for name in unknown:
+            click.echo(f"warning: nobody reads {name}: is it misspelt?", err=True)
+        server.run(settings, on_ready=_announce)
 
 
 def _announce(addresses: Any) -> None:

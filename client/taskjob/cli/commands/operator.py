@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from taskjob.cli.components import component
+from taskjob.cli.held_back import sigterm_held_back
 
 
 @click.command(
@@ -24,10 +25,11 @@ def command(**options: Any) -> int:
 
     Any number may run; one of them leads.
     """
-    settings = component("taskjob_operator.settings", extra="operator").read_settings(os.environ, **options)
-    app = component("taskjob_operator.app", extra="operator")
-    _log_to_stderr()
-    code: int = app.run(settings, lambda address: click.echo(f"health {address}", err=True))
+    with sigterm_held_back():
+        settings = component("taskjob_operator.settings", extra="operator").read_settings(os.environ, **options)
+        app = component("taskjob_operator.app", extra="operator")
+        _log_to_stderr()
+        code: int = app.run(settings, lambda address: click.echo(f"health {address}", err=True))
     return code
 
 
