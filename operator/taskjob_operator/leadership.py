@@ -54,8 +54,8 @@ class Leadership:
         self._namespace = namespace
         self.identity = identity
         self._lease_seconds = lease_seconds
-        self._certain_seconds = lease_seconds * 0.75
-        self._renew_seconds = lease_seconds / 4
+        self._certain_seconds = lease_seconds * 0.8
+        self._renew_seconds = lease_seconds / 5
         self._clock = clock
         self._deadline = 0.0
         self._seen: tuple[str, float] | None = None

@@ -90,7 +90,7 @@ class TaskJobs:
             departures=self._departures,
             metrics=metrics,
             on_event=watchdog.saw_event,
-            on_relist=self._sweep_soon,
+            on_list=self._sweep_soon,
             on_seen=self._retirement.consider,
         )
         self._ensuring = Ensuring(

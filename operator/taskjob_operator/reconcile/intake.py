@@ -20,8 +20,8 @@ DELETED = "DELETED"
 
 
 class Intake:
-    """`on_relist` hears of known objects that a list shows again: the watch began anew, deletions may have been
-    missed. `on_seen` gets each record after it was noted."""
+    """`on_list` hears of objects that a list shows: the watch began anew, deletions may be missed. `on_seen` gets
+    each record after it was noted."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Intake:
         departures: Departures,
         metrics: Metrics,
         on_event: Callable[[str], None],
-        on_relist: Callable[[], None],
+        on_list: Callable[[], None],
         on_seen: Callable[[Record], None],
     ) -> None:
         self._index = index
@@ -41,7 +41,7 @@ class Intake:
         self._departures = departures
         self._metrics = metrics
         self._on_event = on_event
-        self._on_relist = on_relist
+        self._on_list = on_list
         self._on_seen = on_seen
 
     def observe(self, kind: str | None, raw: dict[str, Any]) -> None:
@@ -53,6 +53,8 @@ class Intake:
             logger.warning("a TaskJob that cannot be read: %s", error)
             return
         self._on_event(seen.namespace)
+        if kind is None:
+            self._on_list()
         record = self._index.get(seen.uid)
         if kind == DELETED:
             if record is not None:
@@ -63,8 +65,6 @@ class Intake:
             if record is None:
                 return
         else:
-            if kind is None:
-                self._on_relist()
             known = record.written.digest
             record.see(seen)
             if record.written.digest != known and record.ensured >= record.generation:

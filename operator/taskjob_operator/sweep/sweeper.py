@@ -93,6 +93,7 @@ class Sweeper:
                     break
             else:
                 missing &= await list_uids(self._kube, self._namespaces)
+        self._soon.clear()  # that was the list which the first watch began with
         self.caught_up.set()
         logger.info("all %d TaskJobs are known", len(self._index))
 

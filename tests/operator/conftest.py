@@ -1,0 +1,32 @@
+"""An operator beside a scripted API server and a real api with a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live_operator import LiveOperator, live_operator
+from live_stack import LiveStack, live_stack
+from scripted_cluster import ScriptedCluster
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    """Its worker serves the namespace `default`."""
+    with live_stack(tmp_path_factory.mktemp("engine")) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster() -> Iterator[ScriptedCluster]:
+    with ScriptedCluster().running() as running:
+        yield running
+
+
+@pytest.fixture
+def operator(cluster: ScriptedCluster, engine: LiveStack, tmp_path: Path) -> Iterator[LiveOperator]:
+    settings = {"SWEEP_CONFIRM_SECONDS": "0.2", "LEASE_SECONDS": "30"}
+    with live_operator(tmp_path, cluster.kubeconfig(tmp_path), engine.url, **settings) as running:
+        running.wait_ready()
+        yield running

@@ -1,0 +1,167 @@
+"""An API server that errs, hangs and lies: the operator goes on in the same process and comes to the right end."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+from live_operator import LiveOperator, eventually, live_operator
+from live_stack import LiveStack
+from scripted_cluster import ScriptedCluster
+
+NS = "default"
+_numbers = itertools.count(1)
+ADD = {"task": "add", "payload": {"a": 1, "b": 2}}
+NAP = {"task": "nap", "payload": {"seconds": 60}}
+
+
+def completes(cluster: ScriptedCluster, name: str | None = None, seconds: float = 40.0) -> None:
+    """A TaskJob (a new one, where none is named) gets its outcome."""
+    if name is None:
+        name = f"sum-{next(_numbers)}"
+        cluster.create(NS, name, **ADD)
+    eventually(lambda: cluster.status(NS, name).get("phase") == "Completed", f"{name} completed", seconds)
+
+
+def phase_in_engine(engine: LiveStack, job: str) -> str:
+    return str(engine.client.get(job).phase.value)
+
+
+def running_job(cluster: ScriptedCluster, name: str) -> str:
+    cluster.create(NS, name, **NAP)
+    eventually(lambda: cluster.status(NS, name).get("phase") == "Running", f"{name} running")
+    return str(cluster.status(NS, name)["jobID"])
+
+
+@pytest.mark.parametrize("code", [500, 504, 429, 410])
+def test_an_error_within_the_watch_begins_a_new_one_and_misses_nothing(
+    cluster: ScriptedCluster, operator: LiveOperator, engine: LiveStack, code: int
+) -> None:
+    completes(cluster)
+    job = running_job(cluster, f"gone-{code}")
+
+    cluster.break_watches("taskjobs", code)
+    cluster.delete(NS, f"gone-{code}", unseen=True)
+
+    completes(cluster)
+    eventually(lambda: phase_in_engine(engine, job) == "cancelled", "the job of the object that went unseen")
+    assert operator.process.poll() is None
+
+
+def test_a_line_that_is_no_event_begins_a_new_watch(cluster: ScriptedCluster, operator: LiveOperator) -> None:
+    cluster.garble_watches("taskjobs")
+
+    completes(cluster)
+    assert operator.process.poll() is None
+
+
+def test_a_refused_watch_and_a_list_that_grew_too_old_begin_again(
+    cluster: ScriptedCluster, operator: LiveOperator
+) -> None:
+    for number in range(3):
+        cluster.create(NS, f"page-{number}", **ADD)
+        completes(cluster, f"page-{number}")
+    cluster.fail("watch taskjobs", 410)
+    cluster.fail("list taskjobs", 410)
+    cluster.fail("list taskjobs", 500, times=3)
+    cluster.break_watches("taskjobs", 410)
+
+    completes(cluster)
+    assert operator.process.poll() is None
+
+
+def test_a_watch_that_falls_silent_is_noticed_by_our_own_writes(
+    cluster: ScriptedCluster, operator: LiveOperator
+) -> None:
+    cluster.create(NS, "long", **NAP)
+    eventually(lambda: cluster.calls.count("watch taskjobs") == 1, "the watch")
+    cluster.muted = True
+    eventually(lambda: cluster.status(NS, "long").get("phase") == "Running", "a write whose echo is not told")
+    cluster.create(NS, "unseen", **ADD)
+
+    eventually(lambda: cluster.calls.count("watch taskjobs") > 1, "a new watch", 60)
+    completes(cluster, "unseen")
+    assert operator.metric("taskjob_operator_watch_restarts_total") >= 1
+
+
+def test_throttling_is_obeyed(cluster: ScriptedCluster, operator: LiveOperator) -> None:
+    cluster.fail("patch taskjobs/status", 429, times=2, **{"Retry-After": "2"})
+    asked = time.monotonic()
+
+    completes(cluster)
+
+    assert time.monotonic() - asked >= 4
+    assert 3 == cluster.calls.count("patch taskjobs/status")
+    assert 1 == operator.metric("taskjob_operator_status_writes_total") - 2
+
+
+@pytest.mark.parametrize("status", [409, 500, 503, 504])
+def test_a_write_that_failed_is_tried_again(cluster: ScriptedCluster, operator: LiveOperator, status: int) -> None:
+    cluster.fail("patch taskjobs/status", status, times=2)
+
+    completes(cluster)
+
+    assert 3 == cluster.calls.count("patch taskjobs/status")
+    assert operator.process.poll() is None
+
+
+def test_a_status_that_is_refused_for_good_is_not_tried_twice(cluster: ScriptedCluster, operator: LiveOperator) -> None:
+    cluster.fail("patch taskjobs/status", 422)
+    cluster.create(NS, "refused", **ADD)
+    eventually(lambda: "patch taskjobs/status" in cluster.calls, "the write")
+
+    completes(cluster)
+
+    assert 2 == cluster.calls.count("patch taskjobs/status")
+    assert "is refused" in operator.log()
+
+
+def test_a_deletion_that_is_only_said_cancels_nothing(
+    cluster: ScriptedCluster, operator: LiveOperator, engine: LiveStack
+) -> None:
+    """DELETED is a hint: a GET says that the object is there."""
+    job = running_job(cluster, "there")
+
+    cluster.say_deleted(NS, "there")
+    completes(cluster)
+
+    assert "running" == phase_in_engine(engine, job)
+    assert 0 == operator.metric("taskjob_operator_jobs_disowned_total")
+
+
+def test_a_definition_that_is_not_served_proves_no_deletion(
+    cluster: ScriptedCluster, engine: LiveStack, operator: LiveOperator
+) -> None:
+    job = running_job(cluster, "kept")
+    cluster.fail("get taskjobs", 404, times=3)
+
+    cluster.say_deleted(NS, "kept")
+    eventually(lambda: cluster.calls.count("get taskjobs") >= 4, "it looks until the answer is one")
+
+    completes(cluster)
+    assert "running" == phase_in_engine(engine, job)
+    assert operator.process.poll() is None
+
+
+def test_a_finished_taskjob_is_deleted_when_its_time_is_over(cluster: ScriptedCluster, operator: LiveOperator) -> None:
+    cluster.create(NS, "brief", **ADD, ttlSecondsAfterFinished=1)
+
+    eventually(lambda: not cluster.exists(NS, "brief"), "it is deleted")
+    assert 1 == operator.metric("taskjob_operator_taskjobs_deleted_total")
+
+
+def test_an_object_that_cannot_be_read_troubles_no_other(cluster: ScriptedCluster, operator: LiveOperator) -> None:
+    cluster.create(NS, "odd", rerun="many", **ADD)
+
+    completes(cluster)
+    assert operator.metric("taskjob_operator_malformed_objects_total") >= 1
+
+
+def test_a_missing_definition_is_waited_for(cluster: ScriptedCluster, engine: LiveStack, tmp_path: Path) -> None:
+    cluster.fail("list taskjobs", 404, times=2)
+    with live_operator(tmp_path, cluster.kubeconfig(tmp_path), engine.url) as running:
+        running.wait_ready()
+        completes(cluster)
+        assert "the definition of taskjobs is not installed" in running.log()
