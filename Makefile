@@ -46,6 +46,10 @@ cluster-down: setup-demo ## Remove it, and all that it added to this machine
 cluster-prepare: setup-demo ## Build or fetch what cluster-up needs (minutes the first time), without starting anything
 	@$(BIN)/python hack/kind prepare
 
+.PHONY: cluster-demo
+cluster-demo: cluster-up image cluster-load ## Install the chart there and make 300+ thumbnails as TaskJobs; some fail on purpose
+	@eval "$$($(BIN)/python hack/kind env)" && $(BIN)/python examples/thumbnails/cluster_demo.py $(ARGS)
+
 .PHONY: cluster-env
 cluster-env: setup-demo ## Print what a shell needs to reach it: eval "$(make -s cluster-env)"
 	@$(BIN)/python hack/kind env

@@ -49,7 +49,7 @@ def _ready(seen: Seen) -> Said:  # noqa: PLR0911 - one return a case
     if numbers is not None and numbers.unservable:
         text = f"{numbers.unservable} jobs wait for a task that no connected worker knows"
         return Said("Ready", "True", "NoWorkerForTask", text)
-    return Said("Ready", "True", "WorkersReady", f"all {pool.desired} workers are ready")
+    return Said("Ready", "True", "WorkersReady", f"{pool.ready} of {pool.desired} workers are ready")
 
 
 def _paused(seen: Seen, paused_by: list[str]) -> Said:

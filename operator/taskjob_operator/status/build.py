@@ -13,16 +13,13 @@ from taskjob_operator.status.document import MAX_ERROR, MAX_MESSAGE, MAX_RESULT,
 from taskjob_operator.status.redact import redacted_line
 
 _MESSAGES = {
-    Reason.DELAYED: "waits for spec.startAfter",
-    Reason.BACKOFF: "waits for the next attempt",
+    Reason.QUEUED: "waits for a worker of its queue; see its TaskQueue, and kubectl taskjob explain",
     Reason.SNOOZED: "the task asked to be run later",
     Reason.SUSPENDED: "spec.suspend is true",
     Reason.LIMITED: "waits for another job of its concurrencyKey or for the queue's limit",
     Reason.CANCELLING: "the worker was told to stop it",
     Reason.CANCEL_REQUESTED: "it was cancelled",
     Reason.CANCELLED_BY_TASK: "the task cancelled itself",
-    Reason.ATTEMPTS_EXHAUSTED: "the last allowed attempt failed",
-    Reason.NON_RETRYABLE: "it failed with an error that is not retried",
     Reason.LOST_EXHAUSTED: "its worker died too often",
     Reason.INTERRUPTIONS_EXHAUSTED: "it was interrupted too often",
     Reason.DELIVERIES_EXHAUSTED: "it was handed out too often",
@@ -33,7 +30,7 @@ _MESSAGES = {
 
 def status_of(job: Job, *, generation: int, incarnation: str, mirrored: bool, now: Micros) -> TaskJobStatus:
     """What `job` looks like to a person. Depends on nothing else, but that a suspension counts from `now`."""
-    message = bounded(redacted_line(job.message) or _MESSAGES.get(job.reason, ""), MAX_MESSAGE)
+    message = bounded(redacted_line(job.message) or _message(job), MAX_MESSAGE)
     return TaskJobStatus(
         phase=job.phase.pascal,
         reason=job.reason.value,
@@ -60,6 +57,23 @@ def status_of(job: Job, *, generation: int, incarnation: str, mirrored: bool, no
         result_ref=bounded(job.result_ref or "", 512),
         last_error=_error(job.last_error),
     )
+
+
+def _message(job: Job) -> str:
+    """Why it is where it is, with the error where there is one: `kubectl get -o wide` shows no other."""
+    tried, error = f"attempt {job.attempts} of {job.retry.max_attempts} failed", _error(job.last_error)
+    told = f": {error}" if error else ""
+    match job.reason:
+        case Reason.DELAYED:
+            return f"not before {_time(job.due_at)}"
+        case Reason.BACKOFF:
+            return f"next attempt at {_time(job.due_at)}; {tried}{told}"
+        case Reason.ATTEMPTS_EXHAUSTED:
+            return f"{tried}{told}"
+        case Reason.NON_RETRYABLE:
+            return f"{tried} with an error that is not retried{told}"
+        case _:
+            return _MESSAGES.get(job.reason, "")
 
 
 def _attempt(job: Job) -> str:

@@ -56,9 +56,18 @@ def test_a_dead_letter_is_stalled_for_kstatus() -> None:
     status = built(job(Phase.DEAD_LETTER, attempts=5, last_error=ErrorInfo(type="ValueError", message="no\n image")))
 
     assert "ValueError: no image" == status.last_error
-    assert "the last allowed attempt failed" == status.message
+    assert "attempt 5 of 5 failed: ValueError: no image" == status.message
     assert "True" == conditions(status)["Failed"] == conditions(status)["Stalled"] == conditions(status)["Finished"]
     assert "False" == conditions(status)["Completed"] == conditions(status)["Reconciling"]
+
+
+def test_a_waiting_job_says_what_failed_and_when_it_goes_on() -> None:
+    error = ErrorInfo(type="ValueError", message="no disk\npassword=geheim")
+    status = built(job(Phase.RETRY_QUEUED, attempts=1, due_at=1_900_000_000_000_000, last_error=error))
+
+    assert status.message.startswith("next attempt at 2030-03-17T17:46:40")
+    assert "attempt 1 of 5 failed: ValueError: no disk" in status.message
+    assert "geheim" not in status.message
 
 
 def test_a_cancelled_job_has_finished_and_not_failed() -> None:
