@@ -54,6 +54,7 @@ def read(words: list[str]) -> argparse.Namespace:
     options.add_argument("--namespace", default="thumbnails", help="namespace of jobs and workers")
     options.add_argument("--image", default="taskjob:dev", help="image of api and operator")
     options.add_argument("--workers-image", default="taskjob-examples:dev", help="image with the tasks of examples/")
+    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="further values of the chart")
     options.add_argument("--installed", action="store_true", help="leave the release as it is")
     return options.parse_args(words)
 
@@ -68,6 +69,7 @@ def install(options: argparse.Namespace) -> None:
         run("kubectl", "apply", "--server-side", "--filename=-", text=json.dumps(namespace))
     repository, _, tag = options.image.rpartition(":")
     values = ["--set", f"image.repository={repository},image.tag={tag},workerNamespaces={{{options.namespace}}}"]
+    values += [word for value in options.set for word in ("--set", value)]
     say(f"Installing the chart: helm upgrade --install {options.release} helm/taskjob -n {options.system}")
     command = ["helm", "upgrade", "--install", options.release, str(ROOT / "helm/taskjob"), "-n", options.system]
     run(*command, *values, "--wait", f"--timeout={INSTALL_SECONDS}s", seconds=INSTALL_SECONDS + 30)

@@ -17,6 +17,7 @@ import trace_cluster
 import trace_cluster_faults
 import trace_custom_resources
 import trace_identity
+import trace_install
 import trace_items
 import trace_operator_door
 import trace_promises
@@ -103,6 +104,7 @@ def render_items() -> str:
         "Identity in a cluster": trace_identity.IDENTITY,
         "The operator protocol": trace_operator_door.OPERATOR_DOOR,
         "TaskQueues in a cluster": trace_queues.QUEUES,
+        "An installation in a cluster": trace_install.INSTALL,
         "A cluster to test on": trace_cluster.CLUSTER,
         "Faults in a cluster": trace_cluster_faults.FAULTS,
     }

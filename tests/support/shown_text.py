@@ -14,7 +14,7 @@ _VOLATILE = (
     (r"(?!2030-01-01)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
     (r"\b[0-9a-f]{32}\b", "JOB-ID"),
-    (r"(Duration|Oldest):( +)\S+", r"\1:\2SPAN"),
+    (r"(Duration|Oldest|Oldest Age Seconds):( +)\S+", r"\1:\2SPAN"),
     (r"taskqueue-(\w+)-[0-9a-z]{8,10}-[0-9a-z]{5}\b", r"taskqueue-\1-POD"),
     (r"(Resource Version|Generation|Revision|Observed Generation):( +)\d+", r"\1:\2N"),
     (r"(Incarnation):( +)\S+", r"\1:\2INCARNATION"),

@@ -13,7 +13,6 @@ from taskjob_operator.status.document import MAX_ERROR, MAX_MESSAGE, MAX_RESULT,
 from taskjob_operator.status.redact import redacted_line
 
 _MESSAGES = {
-    Reason.QUEUED: "waits for a worker of its queue; see its TaskQueue, and kubectl taskjob explain",
     Reason.SNOOZED: "the task asked to be run later",
     Reason.SUSPENDED: "spec.suspend is true",
     Reason.LIMITED: "waits for another job of its concurrencyKey or for the queue's limit",
@@ -64,10 +63,12 @@ def _message(job: Job) -> str:
     tried, error = f"attempt {job.attempts} of {job.retry.max_attempts} failed", _error(job.last_error)
     told = f": {error}" if error else ""
     match job.reason:
+        case Reason.QUEUED:
+            return f"waits for a worker of queue {job.queue}: see kubectl get tq {job.queue}, kubectl taskjob explain"
         case Reason.DELAYED:
-            return f"not before {_time(job.due_at)}"
+            return f"not before {_second(job.due_at)}"
         case Reason.BACKOFF:
-            return f"next attempt at {_time(job.due_at)}; {tried}{told}"
+            return f"next attempt at {_second(job.due_at)}; {tried}{told}"
         case Reason.ATTEMPTS_EXHAUSTED:
             return f"{tried}{told}"
         case Reason.NON_RETRYABLE:
@@ -90,6 +91,11 @@ def _duration(job: Job) -> str:
 
 def _time(at: Micros | None) -> str:
     return "" if at is None else format_time(at)
+
+
+def _second(at: Micros | None) -> str:
+    """Short, for a text."""
+    return _time(at).partition(".")[0] + "Z"
 
 
 def _error(error: ErrorInfo | None) -> str:

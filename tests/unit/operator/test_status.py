@@ -65,7 +65,7 @@ def test_a_waiting_job_says_what_failed_and_when_it_goes_on() -> None:
     error = ErrorInfo(type="ValueError", message="no disk\npassword=geheim")
     status = built(job(Phase.RETRY_QUEUED, attempts=1, due_at=1_900_000_000_000_000, last_error=error))
 
-    assert status.message.startswith("next attempt at 2030-03-17T17:46:40")
+    assert status.message.startswith("next attempt at 2030-03-17T17:46:40Z; ")
     assert "attempt 1 of 5 failed: ValueError: no disk" in status.message
     assert "geheim" not in status.message
 
