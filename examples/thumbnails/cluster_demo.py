@@ -88,9 +88,8 @@ def follow(namespace: str, began: float) -> list[dict[str, Any]]:
     """Show the progress until every TaskJob has finished: one line that moves on a terminal, a few lines elsewhere."""
     moves = sys.stdout.isatty()
     while True:
-        found: list[dict[str, Any]] = json.loads(run("kubectl", "get", "taskjobs", "-n", namespace, "-o", "json"))[
-            "items"
-        ]
+        known = json.loads(run("kubectl", "get", "taskjobs", "-n", namespace, "-o", "json"))["items"]
+        found = [job for job in known if job["spec"]["queue"] == "thumbnails"]
         counts = Counter(phase(job) for job in found)
         finished = sum(counts[name] for name in FINISHED)
         bar = "#" * (30 * finished // max(1, len(found)))
