@@ -104,6 +104,13 @@ def test_definitions_survive_an_uninstall_unless_told_otherwise(helm: Helm) -> N
     assert policies("crds.install=false") == set()
 
 
+def test_the_workers_account_outlives_the_release(helm: Helm) -> None:
+    """Their tokens are bound to its UID: a deleted and made again one would shut them out."""
+    account = helm.render("workerNamespaces={media}")["ServiceAccount", "media/taskjob-worker"]
+
+    assert {"helm.sh/resource-policy": "keep"} == account["metadata"]["annotations"]
+
+
 def test_names_stay_within_their_limits_and_differ(helm: Helm) -> None:
     objects = helm.render(release="a-release-with-quite-a-long-name-that-goes-on", namespace="n" * 63)
 
