@@ -23,6 +23,7 @@ JOBS = ROOT / "examples/jobs"
 POOL = HERE / "pool.yaml"
 LONGEST_SECONDS = 240.0
 INSTALL_SECONDS = 180
+READY_SECONDS = 120
 ATTEMPTS = 3
 """What examples/jobs/queue.yaml allows."""
 FINISHED = {"Completed", "DeadLetter", "Cancelled", "Rejected"}
@@ -76,11 +77,16 @@ def install(options: argparse.Namespace) -> None:
 
 
 def apply(options: argparse.Namespace) -> None:
-    flags = ("--server-side", "--validate=strict", "-n", options.namespace)
+    """The queue and its workers first: a job takes the queue's defaults when it is accepted."""
+    flags = ("kubectl", "apply", "--server-side", "--validate=strict", "-n", options.namespace)
+    say(f"Applying the queue: kubectl apply --server-side -f examples/jobs/queue.yaml -n {options.namespace}")
+    run(*flags, f"--filename={JOBS / 'queue.yaml'}")
     pool = POOL.read_text().replace("taskjob-examples:dev", options.workers_image)
+    run(*flags, "--field-manager=platform", "--filename=-", text=pool)
+    ready = ("--for=condition=Ready", f"--timeout={READY_SECONDS}s", "-n", options.namespace)
+    run("kubectl", "wait", "taskqueue/thumbnails", *ready, seconds=READY_SECONDS + 10)
     say(f"Applying the jobs: kubectl apply --server-side -f examples/jobs/ -n {options.namespace}")
-    run("kubectl", "apply", *flags, "--field-manager=platform", "--filename=-", text=pool)
-    told = run("kubectl", "apply", *flags, f"--filename={JOBS}", seconds=180)
+    told = run(*flags, f"--filename={JOBS}", seconds=180)
     say(f"  {sum(line.startswith('taskjob.') for line in told.splitlines())} TaskJobs")
 
 
