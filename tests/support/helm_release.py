@@ -71,8 +71,9 @@ class Release:
         return {job["metadata"]["name"]: (job.get("status") or {}).get("phase", "") for job in found}
 
     def wait(self, what: str, reached: Callable[[], bool], seconds: float = 90) -> None:
+        """Looks again where the API server does not answer: tests of faults may restart it."""
         end = time.monotonic() + seconds
-        while not reached():
+        while not _holds(reached):
             assert time.monotonic() < end, f"not within {seconds:g} s: {what}\n{self.state()}"
             time.sleep(LOOK_SECONDS)
 
@@ -80,6 +81,12 @@ class Release:
         """For a person who reads why a test failed."""
         pods = self.cluster.kubectl("get", "pods", "-n", self.system)
         return pods + self.kubectl("get", "pods,taskqueues") + self.kubectl("get", "taskjobs", "-o", "wide")[-4000:]
+
+
+def _holds(reached: Callable[[], bool]) -> bool:
+    with contextlib.suppress(CommandFailed):
+        return reached()
+    return False
 
 
 @contextlib.contextmanager
