@@ -28,8 +28,12 @@ RESERVED_AUDIENCES = (WORKER_AUDIENCE, OPERATOR_AUDIENCE)
 
 _OF_OTHERS = frozenset(
     {
-        *("SERVER", "TOKEN", "TOKEN_FILE", "NAMESPACE", "CONFIG", "GATEWAY", "LOG_LEVEL"),
-        *("WORKER_METRICS_HOST", "WORKER_METRICS_PORT", "WORKER_GRACE_SECONDS"),
+        *("SERVER", "TOKEN", "TOKEN_FILE", "NAMESPACE", "CONFIG", "API_SERVICE", "SERVICE_ACCOUNT", "LOG_LEVEL"),
+        *("GATEWAY", "CA_FILE", "WORKER_CONCURRENCY", "WORKER_MODULES", "WORKER_NAME", "WORKER_QUEUES"),
+        *("WORKER_COMMANDS", "WORKER_DRAIN_SECONDS", "WORKER_GRACE_SECONDS", "WORKER_METRICS_HOST"),
+        *("WORKER_METRICS_PORT", "API_CA_FILE", "API_TOKEN_FILE", "API_URL", "CLUSTER_ID", "GATEWAY_URL"),
+        *("LEASE_SECONDS", "MEMORY_FOR_SPECS", "OPERATOR_HOST", "OPERATOR_IDENTITY", "OPERATOR_NAMESPACE"),
+        *("OPERATOR_PORT", "STATUS_WRITES_PER_SECOND", "SWEEP_CONFIRM_SECONDS", "SWEEP_SECONDS", "WATCH_NAMESPACES"),
     }
 )
 
@@ -128,7 +132,6 @@ def read_settings(environment: Mapping[str, str], **overrides: Any) -> tuple[Api
     return settings, unknown
 
 
-@functools.lru_cache(maxsize=1024)
 @functools.lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     if host == "localhost":

@@ -120,7 +120,7 @@ def test_7_cannot_connect(taskjob: Taskjob) -> None:
 
 
 def test_130_interrupted(stack: LiveStack, tmp_path: Path) -> None:
-    job = stack.client.submit("nap", {"seconds": 3})
+    job = stack.client.submit("nap", {"seconds": 8})
     eventually(lambda: stack.client.get(job.id).started_at, "started")
     waiting = subprocess.Popen(
         [sys.executable, "-m", "taskjob.cli", "logs", "-f", job.id],

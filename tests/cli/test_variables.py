@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from taskjob_api.settings import ApiSettings, read_settings
+from taskjob_operator.settings import OperatorSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/settings.md").read_text()
@@ -13,9 +14,11 @@ VARIABLE = re.compile(r"(?<![A-Z_])TASKJOB_[A-Z_]*[A-Z]\b")
 
 
 def read_by_the_source() -> set[str]:
-    sources = [path for part in ("client", "api", "worker") for path in (ROOT / part).rglob("*.py")]
-    written = {name for path in sources for name in VARIABLE.findall(path.read_text())}
-    return written | {f"TASKJOB_{name.upper()}" for name in ApiSettings.__struct_fields__}
+    sources = [path for part in ("client", "api", "worker", "operator") for path in (ROOT / part).rglob("*.py")]
+    read = [path for path in sources if "resources" not in path.parts]  # those write variables into pods
+    written = {name for path in read for name in VARIABLE.findall(path.read_text())}
+    fields = {*ApiSettings.__struct_fields__, *OperatorSettings.__struct_fields__}
+    return written | {f"TASKJOB_{name.upper()}" for name in fields}
 
 
 def test_every_variable_is_documented_and_every_documented_one_is_read():
