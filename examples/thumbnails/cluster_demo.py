@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 JOBS = ROOT / "examples/jobs"
 POOL = HERE / "pool.yaml"
+IMAGE = os.environ.get("TASKJOB_IMAGE", "taskjob:dev")
+WORKERS_IMAGE = os.environ.get("TASKJOB_EXAMPLES_IMAGE", "taskjob-examples:dev")
+"""As `make image` names them."""
 LONGEST_SECONDS = 240.0
 INSTALL_SECONDS = 180
 READY_SECONDS = 120
@@ -53,8 +57,8 @@ def read(words: list[str]) -> argparse.Namespace:
     options.add_argument("--release", default="taskjob", help="name of the Helm release")
     options.add_argument("--system", default="taskjob-system", help="namespace of api and operator")
     options.add_argument("--namespace", default="thumbnails", help="namespace of jobs and workers")
-    options.add_argument("--image", default="taskjob:dev", help="image of api and operator")
-    options.add_argument("--workers-image", default="taskjob-examples:dev", help="image with the tasks of examples/")
+    options.add_argument("--image", default=IMAGE, help="image of api and operator")
+    options.add_argument("--workers-image", default=WORKERS_IMAGE, help="image with the tasks of examples/")
     options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="further values of the chart")
     options.add_argument("--installed", action="store_true", help="leave the release as it is")
     return options.parse_args(words)
