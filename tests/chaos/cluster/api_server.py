@@ -38,7 +38,7 @@ class ApiServer:
             except httpx2.HTTPError:
                 pass
             else:
-                if reply.status_code < 500 and reply.status_code != 429:
+                if not _of_an_outage(reply):
                     return reply
             self.repeated += 1
             await asyncio.sleep(0.3)
@@ -48,6 +48,12 @@ class ApiServer:
         reply = await self.call("GET", path, **params)
         reply.raise_for_status()
         return reply.json()
+
+
+def _of_an_outage(reply: httpx2.Response) -> bool:
+    """An API server that has just started forbids everything, and has not heard of custom resources."""
+    unserved = reply.status_code == 404 and '"NotFound"' not in reply.text
+    return reply.status_code in {403, 429} or reply.status_code >= 500 or unserved
 
 
 @contextlib.asynccontextmanager
