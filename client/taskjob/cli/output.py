@@ -7,6 +7,7 @@ through `visible`.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, Any
@@ -25,6 +26,9 @@ _PHASE_COLOURS = {
     "Closed": "red",
 }
 
+PLUGIN = "kubectl taskjob"
+_COMMAND = re.compile(r"(?<![\w/.-])taskjob (?=[a-z])")
+
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _CELL = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *_BIDI)}
 _LINES = {code: shown for code, shown in _CELL.items() if chr(code) not in "\n\t"}
@@ -34,6 +38,13 @@ def visible(text: str, *, lines: bool = True) -> str:
     """`text` with its control characters, and those that turn the direction of writing, shown as JSON escapes.
     With `lines`, line ends and tabs stay as they are."""
     return text.translate(_LINES if lines else _CELL)
+
+
+def to_type(line: str) -> str:
+    """A command of the command line as the user of this program types it: as a plugin it is `kubectl taskjob`. Steps
+    that the api suggests come through here too."""
+    program = click.get_current_context().find_root().info_name
+    return _COMMAND.sub(f"{PLUGIN} ", line) if program == PLUGIN else line
 
 
 def is_terminal(stream: IO[str] | None = None) -> bool:

@@ -45,3 +45,4 @@ def test_every_block_for_users_works(release: Release, images: tuple[str, str], 
     assert 0 == done.returncode, done.stdout + release.state()
     assert '"merrier":1' in done.stdout
     assert "UnidentifiedImageError" in done.stdout
+    assert "kubectl taskjob logs broken --run 0 --delivery 1" in done.stdout, "as this user types it"

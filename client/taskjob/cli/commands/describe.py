@@ -94,7 +94,7 @@ def _attempts(attempts: list[AttemptView]) -> None:
 
 
 def _artifacts(artifacts: list[ArtifactView], job: JobView) -> None:
-    from taskjob.cli.output import print_table  # noqa: PLC0415
+    from taskjob.cli.output import print_table, to_type  # noqa: PLC0415
 
     if not artifacts:
         return
@@ -103,15 +103,16 @@ def _artifacts(artifacts: list[ArtifactView], job: JobView) -> None:
     for one in artifacts:
         reads = f"taskjob logs {job.shown} --run {one.run} --delivery {one.delivery}"
         reads = reads if one.kind == "log" else f"taskjob result {job.shown}"
-        rows.append([f"  {one.name}", str(one.run), str(one.delivery), str(one.size_bytes), reads])
+        rows.append([f"  {one.name}", str(one.run), str(one.delivery), str(one.size_bytes), to_type(reads)])
     print_table(["  NAME", "RUN", "DELIVERY", "BYTES", "READ WITH"], rows)
 
 
 def _why(client: Client, job: JobView) -> None:
-    from taskjob.cli.output import print_fields  # noqa: PLC0415
+    from taskjob.cli.output import print_fields, to_type  # noqa: PLC0415
 
     answer = client.explain(job.id)
-    print_fields([("Why", str(answer.get("sentence", ""))), ("Next", "\n".join(answer.get("nextSteps", ())))])
+    steps = "\n".join(to_type(step) for step in answer.get("nextSteps", ()))
+    print_fields([("Why", str(answer.get("sentence", ""))), ("Next", steps)])
 
 
 def _queue(client: Client, name: str) -> None:

@@ -21,7 +21,7 @@ def command(*, client: Client, job: str, output: str) -> None:
     """Say why JOB is where it is: what it waits for, its position, a rough estimate, and what to do."""
     from taskjob.cli import words  # noqa: PLC0415
     from taskjob.cli.names import find_job  # noqa: PLC0415
-    from taskjob.cli.output import print_fields, print_json  # noqa: PLC0415
+    from taskjob.cli.output import print_fields, print_json, to_type  # noqa: PLC0415
 
     found = find_job(client, job)
     answer = client.explain(found.id)
@@ -38,6 +38,6 @@ def command(*, client: Client, job: str, output: str) -> None:
             ("Position", str(answer.get("position", ""))),
             ("Starts in", f"about {span(eta)}" if eta is not None else ""),
             ("Held by", "\n".join(answer.get("holders", ()))),
-            ("Next", "\n".join(answer.get("nextSteps", ()))),
+            ("Next", "\n".join(to_type(step) for step in answer.get("nextSteps", ()))),
         ]
     )

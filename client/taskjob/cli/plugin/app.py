@@ -10,6 +10,7 @@ from typing import ClassVar
 import click
 
 from taskjob.cli.app import COMMANDS, LazyGroup, invoke
+from taskjob.cli.output import PLUGIN
 from taskjob.cli.plugin.kubectl import Kubectl
 
 OWN = {
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> None:
     # A port-forward is ended by whoever began it, also when that one is told to go.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     flags, words = take_flags(arguments)
-    sys.exit(invoke(words, command=root, name="kubectl taskjob", context=Kubectl(flags)))
+    sys.exit(invoke(words, command=root, name=PLUGIN, context=Kubectl(flags)))
 
 
 def take_flags(arguments: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
