@@ -140,7 +140,8 @@ def dockerd(state: Path, data: Path) -> list[str | Path]:
     ]
     (state / "none.json").write_text("{}")
     if not has_capability(CAP_SYS_RESOURCE):
-        wrapper = places.HERE / "runc-without-sys-resource.sh"
+        # A copy, since the engine may outlive this clone; not in the state folder, since /run may forbid programs.
+        wrapper = shutil.copy(places.HERE / "runc-without-sys-resource.sh", data / "runc-narrow")
         command += ["--add-runtime", f"narrow={wrapper}", "--default-runtime", "narrow"]
     return command
 
