@@ -19,6 +19,7 @@ import trace_custom_resources
 import trace_identity
 import trace_install
 import trace_items
+import trace_operator
 import trace_operator_door
 import trace_promises
 import trace_queues
@@ -103,6 +104,7 @@ def render_items() -> str:
         "Custom resources": trace_custom_resources.CUSTOM_RESOURCES,
         "Identity in a cluster": trace_identity.IDENTITY,
         "The operator protocol": trace_operator_door.OPERATOR_DOOR,
+        "TaskJobs in a cluster": trace_operator.OPERATOR,
         "TaskQueues in a cluster": trace_queues.QUEUES,
         "An installation in a cluster": trace_install.INSTALL,
         "A cluster to test on": trace_cluster.CLUSTER,

@@ -26,8 +26,9 @@ from taskjob_operator.writing.receipts import Receipt, Receipts
 
 logger = logging.getLogger(__name__)
 LONG_SECONDS = 20.0
-HELD_SECONDS = 0.05
-"""How soon to look again for other news while rows wait for their write: they are told again and again."""
+LEAST_SECONDS, MOST_SECONDS = 0.02, 0.5
+"""How soon to look again for other news while rows wait for their write: they are told again each time, so the more of
+them there are, the later."""
 
 
 class Changes:
@@ -59,8 +60,8 @@ class Changes:
     async def run(self) -> None:
         backoff = Backoff(most=10.0)
         while True:
-            if self._receipts.holding:
-                await self._receipts.some_ready(HELD_SECONDS)
+            if held := self._receipts.held:
+                await asyncio.sleep(min(LEAST_SECONDS + held / 1000, MOST_SECONDS))
             acknowledged = self._receipts.take(MAX_ITEMS)
             asked_at = time.monotonic()
             try:
@@ -68,7 +69,7 @@ class Changes:
                     ReadChanges(
                         cluster_id=self._cluster_id,
                         ack=acknowledged,
-                        wait_seconds=0.0 if self._receipts.holding else LONG_SECONDS,
+                        wait_seconds=0.0 if self._receipts.held else LONG_SECONDS,
                     )
                 )
             except DoorError as error:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 
 class Receipts:
-    """Belongs to one event loop. Rows are (job id, version); a later version takes the place of an earlier one."""
+    """Rows are (job id, version); a later version takes the place of an earlier one."""
 
     def __init__(self) -> None:
         self._held: dict[str, Receipt] = {}
         self._ready: dict[str, int] = {}
-        self._wake = asyncio.Event()
 
     def open(self, job: str, version: int) -> Receipt:
         receipt = Receipt(self, job, version)
@@ -24,15 +21,14 @@ class Receipts:
         return (held is not None and held.version == version) or self._ready.get(job) == version
 
     @property
-    def holding(self) -> bool:
-        """Whether there are rows that must not be acknowledged yet."""
-        return bool(self._held)
+    def held(self) -> int:
+        """Rows that must not be acknowledged yet."""
+        return len(self._held)
 
     def take(self, most: int) -> tuple[tuple[str, int], ...]:
         taken = tuple(list(self._ready.items())[:most])
         for job, _ in taken:
             del self._ready[job]
-        self._wake.clear()
         return taken
 
     def give_back(self, rows: tuple[tuple[str, int], ...]) -> None:
@@ -40,19 +36,10 @@ class Receipts:
         for job, version in rows:
             self._ready.setdefault(job, version)
 
-    async def some_ready(self, seconds: float) -> None:
-        """Until a row may be acknowledged, or the time is over."""
-        if not self._ready:
-            try:
-                await asyncio.wait_for(self._wake.wait(), seconds)
-            except TimeoutError:
-                return
-
     def _settle(self, receipt: Receipt) -> None:
         if self._held.get(receipt.job) is receipt:
             del self._held[receipt.job]
         self._ready[receipt.job] = max(receipt.version, self._ready.get(receipt.job, 0))
-        self._wake.set()
 
 
 class Receipt:
