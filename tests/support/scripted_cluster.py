@@ -56,6 +56,7 @@ class ScriptedCluster:
     def __init__(self) -> None:
         self._versions = itertools.count(1000)
         self._objects: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._history: list[tuple[int, str, str, bytes]] = []
         self._watches: dict[asyncio.Queue[bytes | None], tuple[str, str | None]] = {}
         self._faults: dict[str, list[tuple[int, Any, dict[str, str]]]] = {}
         self._loop = asyncio.new_event_loop()
@@ -80,8 +81,32 @@ class ScriptedCluster:
     def garble_watches(self, plural: str) -> None:
         self._tell_all(plural, b'{"type": "ADDED", "object": {"metadata"\n', end=True)
 
-    def create(self, namespace: str, name: str, **spec: Any) -> None:
-        self._in_loop(lambda: self._put("taskjobs", namespace, name, {"spec": {"queue": "default"} | spec}, "ADDED"))
+    def create(self, namespace: str, name: str, metadata: dict[str, Any] | None = None, **spec: Any) -> None:
+        body = {"metadata": metadata or {}, "spec": {"queue": "default"} | spec}
+        self._in_loop(lambda: self._put("taskjobs", namespace, name, body, "ADDED"))
+
+    def edit(self, namespace: str, name: str, **spec: Any) -> None:
+        """As a user does: the generation grows."""
+
+        def act() -> None:
+            one = self._objects["taskjobs", namespace, name]
+            meta = {**one["metadata"], "generation": one["metadata"]["generation"] + 1}
+            changed = {**one, "metadata": meta, "spec": {**one["spec"], **spec}}
+            self._put("taskjobs", namespace, name, changed, "MODIFIED")
+
+        self._in_loop(act)
+
+    def set_status(self, namespace: str, name: str, status: dict[str, Any]) -> None:
+        """As somebody does who must not."""
+        self._in_loop(
+            lambda: self._put(
+                "taskjobs",
+                namespace,
+                name,
+                {**self._objects["taskjobs", namespace, name], "status": status},
+                "MODIFIED",
+            )
+        )
 
     def delete(self, namespace: str, name: str, *, unseen: bool = False) -> None:
         """`unseen`: no watch is told of it."""
@@ -157,6 +182,10 @@ class ScriptedCluster:
         response = web.StreamResponse()
         await response.prepare(request)
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        for version, plural, namespace, line in self._history:
+            later = version > int(request.query.get("resourceVersion", 0))
+            if later and plural == found["plural"] and found["namespace"] in {None, namespace}:
+                queue.put_nowait(line)
         self._watches[queue] = (found["plural"], found["namespace"])
         try:
             while (line := await queue.get()) is not None:
@@ -212,11 +241,13 @@ class ScriptedCluster:
 
     def _drop(self, plural: str, namespace: str, name: str, *, unseen: bool = False) -> None:
         one = self._objects.pop((plural, namespace, name))
+        one["metadata"]["resourceVersion"] = str(next(self._versions))
         if not unseen:
             self._tell(plural, namespace, "DELETED", one)
 
     def _tell(self, plural: str, namespace: str, kind: str, one: dict[str, Any]) -> None:
         line = json.dumps({"type": kind, "object": one}).encode() + b"\n"
+        self._history.append((int(one["metadata"]["resourceVersion"]), plural, namespace, line))
         for queue, (watched, where) in self._watches.items():
             if watched == plural and where in {None, namespace} and not self.muted:
                 queue.put_nowait(line)
