@@ -11,6 +11,7 @@ from kube_cluster import Cluster
 
 TASKS = Path(__file__).parent / "shown_tasks.py"
 JOBS = 200
+BEFORE = 150
 LONGEST_MS = 2000
 SECONDS = 180
 
@@ -34,15 +35,16 @@ def test_an_upgrade_while_jobs_run_loses_and_doubles_nothing(
     config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "upgrade-tasks"}, "data": tasks}
     release.apply(config, _queue(images[1]))
     release.wait("two workers", lambda: _workers(release) == 2)
-    old = {pod["metadata"]["uid"] for pod in _pods(release)}
+    old = {pod["metadata"]["name"] for pod in _pods(release)}
 
-    release.apply(*(_job(number) for number in range(JOBS // 2)))
+    release.apply(*(_job(number) for number in range(BEFORE)))
+    assert "Running" in release.phases("-l", "of=upgrade").values(), "jobs run while everything is replaced"
     release.apply(_queue(next_images[1]))
     release.upgrade(next_images[0])
-    release.apply(*(_job(number) for number in range(JOBS // 2, JOBS)))
+    release.apply(*(_job(number) for number in range(BEFORE, JOBS)))
     made = {job["metadata"]["uid"] for job in _jobs(release)}
     release.wait("all completed", lambda: {"Completed"} == {*release.phases("-l", "of=upgrade").values()}, SECONDS)
-    release.wait("old workers gone", lambda: not old & {pod["metadata"]["uid"] for pod in _pods(release)})
+    release.wait("old workers gone", lambda: not old & {pod["metadata"]["name"] for pod in _pods(release)})
 
     jobs = _jobs(release)
     assert JOBS == len(jobs)
@@ -50,6 +52,9 @@ def test_an_upgrade_while_jobs_run_loses_and_doubles_nothing(
     status = [job["status"] for job in jobs]
     assert {(1, 0, 0)} == {(each["attempts"], each.get("lost", 0), each.get("interruptions", 0)) for each in status}
     assert JOBS == len({each["jobID"] for each in status})
+    ran_on = {each["worker"] for each in status}
+    assert ran_on & old, "some ran on workers of the old image"
+    assert ran_on - old, "some on workers of the new"
     assert next_images[0] in _images(release.cluster.get("pods", "-n", release.system)["items"])
     assert {next_images[1]} == _images(_pods(release))
 
@@ -59,7 +64,7 @@ def _queue(image: str) -> dict[str, Any]:
     worker = {
         "image": image,
         "modules": ["/tasks/shown_tasks.py"],
-        "concurrency": 8,
+        "concurrency": 4,
         "drainSeconds": 20,
         "resources": {"requests": {"cpu": "10m", "memory": "48Mi"}, "limits": {"memory": "256Mi"}},
         "template": {"volumes": [volume], "volumeMounts": [{"name": "tasks", "mountPath": "/tasks"}]},
