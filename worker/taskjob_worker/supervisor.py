@@ -314,6 +314,7 @@ class Supervisor:
         if self.recycle:
             # The server gives up a timed-out attempt one TTL after its time; until then nobody retries it.
             limit = min(limit, self.session.ttl_seconds / 2)
+        end = time.monotonic() + limit
         log.info("draining: %d running, up to %g s", len(self._runner.running), limit)
         self._intake.open = False
         self._carrier.drain()
@@ -324,6 +325,8 @@ class Supervisor:
         await self._until(lambda: not self._ending_tasks(), self._settings.grace_seconds + 1.0)
         self._runner.abandon()
         self._carrier.flush()
+        # An api that is being rolled too comes back in that time; what is not said to it counts as lost.
+        await self._until(lambda: not self.session.unanswered, end - time.monotonic(), self._hurry)
         await self._until(lambda: not self.session.unanswered, FAREWELL_SECONDS)
         self._over = True
         with contextlib.suppress(OSError, TimeoutError):
