@@ -118,6 +118,7 @@ class Operator:
             (taskjobs.source, taskqueues.source),
             namespaces,
             watchdog=watchdog,
+            definitions_exist=self._definitions_exist,
             on_gap=watch_began_anew,
             on_spawn=self._take_signals,
         )

@@ -64,11 +64,6 @@ class Leadership:
     def leading(self) -> bool:
         return self._clock() < self._deadline
 
-    @property
-    def certain_for(self) -> float:
-        """Seconds for which nobody else can lead."""
-        return max(self._deadline - self._clock(), 0.0)
-
     def check(self) -> None:
         """Raises `NotLeadingError` where another may be leading."""
         if not self.leading:
@@ -76,6 +71,7 @@ class Leadership:
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
+        failures = 0
         while True:
             try:
                 if await self._try_once():
@@ -84,7 +80,9 @@ class Leadership:
             except KubeError as error:
                 if not error.transient:
                     raise
-                logger.warning("the Lease %s: %s", self._path, error)
+                if failures % 30 == 0:
+                    logger.warning("the Lease %s: %s; trying again", self._path, error)
+                failures += 1
             await asyncio.sleep(self._renew_seconds / 2)
 
     async def keep(self) -> None:

@@ -135,10 +135,11 @@ def test_a_definition_that_is_not_served_proves_no_deletion(
     cluster: ScriptedCluster, engine: LiveStack, operator: LiveOperator
 ) -> None:
     job = running_job(cluster, "kept")
-    cluster.fail("get taskjobs", 404, times=3)
+    eventually(lambda: operator.metric("taskjob_operator_sweeps_total") == 1, "the first sweep")
+    cluster.fail("get taskjobs", 404)
 
     cluster.say_deleted(NS, "kept")
-    eventually(lambda: cluster.calls.count("get taskjobs") >= 4, "it looks until the answer is one")
+    eventually(lambda: operator.metric("taskjob_operator_sweeps_total") == 2, "the sweep looks into it")
 
     completes(cluster)
     assert "running" == phase_in_engine(engine, job)
@@ -157,6 +158,18 @@ def test_an_object_that_cannot_be_read_troubles_no_other(cluster: ScriptedCluste
 
     completes(cluster)
     assert operator.metric("taskjob_operator_malformed_objects_total") >= 1
+
+
+def test_a_definition_that_is_removed_and_comes_back_is_watched_again(
+    cluster: ScriptedCluster, operator: LiveOperator
+) -> None:
+    completes(cluster)
+    cluster.fail("list taskjobs", 404, times=3)
+    cluster.break_watches("taskjobs", 410)
+
+    completes(cluster)
+    assert "the definition of taskjobs is not installed" in operator.log()
+    assert operator.process.poll() is None
 
 
 def test_a_missing_definition_is_waited_for(cluster: ScriptedCluster, engine: LiveStack, tmp_path: Path) -> None:

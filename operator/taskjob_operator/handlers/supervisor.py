@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import kopf
@@ -51,14 +51,17 @@ class WatchSupervisor:
         namespaces: tuple[str, ...],
         *,
         watchdog: Watchdog,
+        definitions_exist: Callable[[], Awaitable[None]],
         on_gap: Callable[[], None],
         on_spawn: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_spawn` is called after each start of kopf, which takes the process's signal handlers for itself."""
+        """`definitions_exist` returns when all kinds are served: kopf looks for them when it starts and never again.
+        `on_spawn` is called after each start of kopf, which takes the process's signal handlers for itself."""
         self._connection = connection
         self._sources = sources
         self._namespaces = namespaces
         self._watchdog = watchdog
+        self._definitions_exist = definitions_exist
         self._on_gap = on_gap
         self._on_spawn = on_spawn
         self.restarts = 0
@@ -67,6 +70,7 @@ class WatchSupervisor:
         """Watch until cancelled."""
         backoff = Backoff(most=10.0)
         while True:
+            await self._definitions_exist()
             began = time.monotonic()
             await self._watch_once()
             self.restarts += 1

@@ -31,7 +31,8 @@ ASK_AGAIN_SECONDS = 5.0
 
 
 class Departures:
-    """`on_unknown` is called where a job may exist that nobody knows the id of: only a sweep finds it."""
+    """`on_unknown` is called where only a sweep can tell: a job may exist that nobody knows the id of, or an object be
+    gone of which the API server does not speak."""
 
     def __init__(
         self,
@@ -100,7 +101,8 @@ class Departures:
             group.create_task(self._ask_again())
 
     async def is_gone(self, namespace: str, name: str, uid: str) -> bool:
-        """Whether the object with that uid is gone for certain."""
+        """Whether the object with that uid is gone for certain. Raises `KubeError` where TaskJobs are not served: then
+        nobody can say."""
 
         async def look() -> bool:
             try:
@@ -108,8 +110,6 @@ class Departures:
             except KubeError as error:
                 if error.says_missing(name):
                     return True
-                if error.status == 404:
-                    raise KubeError(503, error.reason, f"TaskJobs are not served: {error.message}") from error
                 raise
             return bool(msgspec.json.decode(raw)["metadata"]["uid"] != uid)
 
@@ -118,7 +118,13 @@ class Departures:
     async def _check_suspects(self) -> None:
         while True:
             record = await self._suspects.get()
-            gone = await self.is_gone(record.namespace, record.name, record.uid)
+            try:
+                gone = await self.is_gone(record.namespace, record.name, record.uid)
+            except KubeError as error:
+                # The definition was removed: so many at once are for the sweep and its brake.
+                logger.warning("%s/%s may be gone: %s", record.namespace, record.name, error)
+                gone = False
+                self._on_unknown()
             self._suspected.discard(record.uid)
             if gone and not record.gone:
                 record.gone = True
