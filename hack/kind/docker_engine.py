@@ -177,7 +177,7 @@ def containers(*filters: str) -> list[str]:
 def remove_containers(*filters: str) -> None:
     """Running or not, with their volumes."""
     if found := containers(*filters):
-        run("docker", "rm", "--force", "--volumes", *found, seconds=120)
+        run("docker", "rm", "--force", "--volumes", *found, seconds=400)
 
 
 def empty() -> None:

@@ -157,8 +157,12 @@ async def test_a_guardian_that_tells_of_a_death_is_believed_at_once(house, hire,
     cut_at = time.monotonic()
     session, epoch = worker.welcome.session, worker.welcome.epoch
 
-    answer = await house.worker(way).greet(Renew(session=session, epoch=epoch, dead=True))
+    guardian = house.worker(way)
 
+    answer = await guardian.greet(Renew(session=session, epoch=epoch, dead=True))
+
+    if way == "http":
+        await guardian.client.aclose()
     assert not answer.renewed
     [again] = await heir.take(1)
     assert again.job == job
