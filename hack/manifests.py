@@ -35,10 +35,10 @@ OF_HELM = {"helm.sh/chart", "app.kubernetes.io/managed-by"}
 
 
 def rendered() -> list[dict[str, Any]]:
-    """What the chart makes with its defaults, without definitions (`crds/`) and namespaces of workers."""
+    """What the chart makes with its defaults, without namespaces of workers."""
     helm = os.environ.get("HELM") or str(tools("helm")["helm"])
     options = ["--namespace", "taskjob-system", "--kube-version", "1.31.0", "--skip-tests"]
-    settings = ["--set", "crds.install=false", "--set-json", "workerNamespaces=[]"]
+    settings = ["--set", "crds.keep=false", "--set-json", "workerNamespaces=[]"]
     answer = subprocess.run(
         [helm, "template", "taskjob", "helm/taskjob", *options, *settings],
         cwd=ROOT,
@@ -52,12 +52,10 @@ def rendered() -> list[dict[str, Any]]:
 
 def wanted() -> dict[Path, str]:
     """Path → text."""
-    objects = rendered()
-    rights = [one for one in objects if one["kind"] in RIGHTS]
-    return {
-        BASE / "rights.yaml": HEADER + _text(rights),
-        BASE / "taskjob.yaml": HEADER + _text([one for one in objects if one["kind"] not in RIGHTS]),
-    }
+    parts: dict[str, list[dict[str, Any]]] = {"definitions": [], "rights": [], "taskjob": []}
+    for one in rendered():
+        parts[_part(one["kind"])].append(one)
+    return {BASE / f"{name}.yaml": HEADER + _text(objects) for name, objects in parts.items()}
 
 
 def main(*, check: bool) -> int:
@@ -77,6 +75,12 @@ def main(*, check: bool) -> int:
     if check and stale:
         print("manifests/base is not up to date with the chart. Run: make generate")
     return int(check and stale)
+
+
+def _part(kind: str) -> str:
+    if kind == "CustomResourceDefinition":
+        return "definitions"
+    return "rights" if kind in RIGHTS else "taskjob"
 
 
 def _without_helm(one: dict[str, Any]) -> dict[str, Any]:
