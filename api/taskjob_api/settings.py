@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-import types
 from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
 
 import msgspec
 
+from taskjob.environment import bad_variable, read_fields
 from taskjob.errors import InvalidError
 
 PREFIX = "TASKJOB_"
@@ -118,12 +118,7 @@ def read_settings(environment: Mapping[str, str], **overrides: Any) -> tuple[Api
 
     Raises `InvalidError` that names the variable.
     """
-    hints = get_type_hints(ApiSettings)
-    values = {
-        name: _read(PREFIX + name.upper(), environment[PREFIX + name.upper()], hints[name])
-        for name in ApiSettings.__struct_fields__
-        if environment.get(PREFIX + name.upper())
-    }
+    values = read_fields(ApiSettings, environment, PREFIX)
     values |= {name: value for name, value in overrides.items() if value is not None}
     settings = ApiSettings(**values)
     _check(settings)
@@ -151,44 +146,19 @@ def no_tokens_file() -> InvalidError:
     )
 
 
-def _read(variable: str, text: str, kind: Any) -> Any:
-    if get_origin(kind) is types.UnionType:
-        kind = next(member for member in get_args(kind) if member is not type(None))
-    if get_origin(kind) is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    if get_origin(kind) is Literal:
-        if text not in get_args(kind):
-            raise _bad(variable, text, " or ".join(get_args(kind)))
-        return text
-    if kind is bool:
-        if text.lower() not in {"true", "false"}:
-            raise _bad(variable, text, "true or false")
-        return text.lower() == "true"
-    if kind is str:
-        return text
-    try:
-        return kind(text)
-    except ValueError:
-        raise _bad(variable, text, "a whole number" if kind is int else "a number") from None
-
-
-def _bad(variable: str, got: object, expected: str) -> InvalidError:
-    return InvalidError(f"{variable}: expected {expected}, got {got!r}", field=variable)
-
-
 def _check(settings: ApiSettings) -> None:
     for name in ("port", "gateway_port", "health_port"):
         port = getattr(settings, name)
         if port is not None and not 0 <= port <= 65_535:
-            raise _bad(PREFIX + name.upper(), port, "a port from 0 to 65535")
+            raise bad_variable(PREFIX + name.upper(), port, "a port from 0 to 65535")
     for name in ("request_seconds", "drain_seconds", "session_ttl_seconds"):
         seconds = getattr(settings, name)
         if not 0 < seconds <= 3600:
-            raise _bad(PREFIX + name.upper(), seconds, "seconds above 0, up to 3600")
+            raise bad_variable(PREFIX + name.upper(), seconds, "seconds above 0, up to 3600")
     if settings.max_submits_in_flight < 1:
-        raise _bad("TASKJOB_MAX_SUBMITS_IN_FLIGHT", settings.max_submits_in_flight, "at least 1")
+        raise bad_variable("TASKJOB_MAX_SUBMITS_IN_FLIGHT", settings.max_submits_in_flight, "at least 1")
     if not settings.store.startswith(("sqlite:///", "memory://")):
-        raise _bad("TASKJOB_STORE", settings.store, "sqlite:///path or memory://")
+        raise bad_variable("TASKJOB_STORE", settings.store, "sqlite:///path or memory://")
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise InvalidError("TASKJOB_TLS_CERTIFICATE and TASKJOB_TLS_KEY go together", field="TASKJOB_TLS_CERTIFICATE")
     _check_auth(settings)
@@ -209,7 +179,9 @@ def _check_auth(settings: ApiSettings) -> None:
 
 def _check_kubernetes(settings: ApiSettings) -> None:
     if settings.audience in RESERVED_AUDIENCES or not re.fullmatch(r"[!-~]{1,200}", settings.audience):
-        raise _bad("TASKJOB_AUDIENCE", settings.audience, f"a name other than {' and '.join(RESERVED_AUDIENCES)}")
+        raise bad_variable(
+            "TASKJOB_AUDIENCE", settings.audience, f"a name other than {' and '.join(RESERVED_AUDIENCES)}"
+        )
     account = settings.operator_service_account
     if account is not None and not re.fullmatch(r"[a-z0-9-]{1,63}/[a-z0-9.-]{1,253}", account):
-        raise _bad("TASKJOB_OPERATOR_SERVICE_ACCOUNT", account, "namespace/name")
+        raise bad_variable("TASKJOB_OPERATOR_SERVICE_ACCOUNT", account, "namespace/name")
