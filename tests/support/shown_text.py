@@ -19,7 +19,7 @@ _VOLATILE = (
     (r"(Resource Version|Generation|Revision|Observed Generation):( +)\d+", r"\1:\2N"),
     (r"(Incarnation):( +)\S+", r"\1:\2INCARNATION"),
 )
-_AGE = re.compile(r"(?<![\w.-])(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?m?s)?(?![\w.-])")
+_AGE = re.compile(r"(?<![\w.-])(<(?=\d))?(\d+d)?(\d+h)?(\d+m)?(\d+(\.\d+)?m?s)?(?![\w.-])")
 
 
 def steady(text: str, **names: str) -> str:
