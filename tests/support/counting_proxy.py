@@ -8,6 +8,7 @@ import contextlib
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -87,8 +88,17 @@ class CountingProxy:
             raise
 
 
+class Proxy(Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+AnyProxy = TypeVar("AnyProxy", bound=Proxy)
+
+
 @contextlib.contextmanager
-def running_proxy(proxy: CountingProxy) -> Iterator[CountingProxy]:
+def running_proxy(proxy: AnyProxy) -> Iterator[AnyProxy]:
     """In a thread of its own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

@@ -104,22 +104,24 @@ class HttpCarrier:
     async def _round(self) -> None:
         session = self._hub.session
         if self._drain_unsaid:
-            self._drain_unsaid = False
             await self._post(Drain(session=session.session, epoch=session.epoch))
+            self._drain_unsaid = False
         now = time.monotonic()
         capacity = self._hub.capacity()
         if not (capacity or session.unsaid or self._announced or now >= session.heartbeat_at()):
             await self._sleep(session.heartbeat_at() - now)
             return
         self._wake.clear()
-        begun, self._announced = self._announced, []
+        told = len(self._announced)
         exchange = session.exchange(
             now,
             capacity=capacity,
             wait_seconds=self._wait_seconds(capacity),
-            start_delay_seconds=0.0 if begun else START_DELAY_SECONDS,
+            start_delay_seconds=0.0 if told else START_DELAY_SECONDS,
         )
         self._take(await self._repeatedly(exchange))
+        # Only now: where no answer came, the session says the starts again on the next connection.
+        begun, self._announced = self._announced[:told], self._announced[told:]
         for then in begun:
             then()
 

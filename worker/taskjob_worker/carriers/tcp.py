@@ -44,6 +44,8 @@ class TcpCarrier:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await lines.first
             self._lines = lines
+            if session.draining:
+                self.drain()
             self._go_on()
             self.flush()
             await lines.lost
