@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,29 @@ sys.path.insert(0, str(Path(__file__).parent))
 from faults import Fault
 from verdicts import contradictions, read_worker_logs
 
-GRANT = "2026-11-29 DEBUG taskjob.worker.settled: granted job=j lease=aa run=0 delivery=1"
+GRANT = "2026-11-29 12:01:39,000 DEBUG taskjob.worker.settled: granted job=j lease=aa run=0 delivery=1"
 
 
-def settled(verdict: str, outcome: str = "completed", lease: str = "aa") -> str:
-    return f"2026-11-29 DEBUG taskjob.worker.settled: settled job=j lease={lease} outcome={outcome} verdict={verdict}"
+def clock(text: str) -> float:
+    return datetime.strptime(f"2026-11-29 {text}", "%Y-%m-%d %H:%M:%S").astimezone().timestamp()
 
 
-def found(tmp_path: Path, lines: list[str], *, outcome: str | None = "completed", hurt: bool = False) -> list[str]:
+def settled(verdict: str, outcome: str = "completed", lease: str = "aa", at: str = "12:01:40") -> str:
+    told = f"settled job=j lease={lease} outcome={outcome} verdict={verdict}"
+    return f"2026-11-29 {at},100 DEBUG taskjob.worker.settled: {told}"
+
+
+def found(
+    tmp_path: Path, lines: list[str], *, outcome: str | None = "completed", killed_at: str | None = None
+) -> list[str]:
     (tmp_path / "worker-0.log").write_text("\n".join(["noise", GRANT, *lines, "settled job=j lea"]))
     told = read_worker_logs(tmp_path)
-    attempt = {"number": 1, "outcome": outcome, "worker": "worker-0.1", "finishedAt": "1970-01-01T00:01:40.000Z"}
-    killed = Fault(at=101.0, target="worker-0.1", action="SIGKILL", ended_at=101.5)
-    earlier = Fault(at=50.0, target="worker-0.1", action="SIGSTOP", ended_at=60.0)
-    return contradictions(told, "j", [attempt] if outcome else [], [killed] if hurt else [earlier])
+    ended = datetime.fromtimestamp(clock("12:01:40"), UTC).isoformat()
+    attempt = {"number": 1, "outcome": outcome, "worker": "worker-0.1", "finishedAt": ended}
+    faults = [Fault(clock("12:00:50"), "worker-0.1", "SIGSTOP", ended_at=clock("12:01:00"))]
+    if killed_at:
+        faults.append(Fault(clock(killed_at), "worker-0.1", "SIGKILL", ended_at=clock(killed_at) + 0.5))
+    return contradictions(told, "j", [attempt] if outcome else [], faults)
 
 
 @pytest.mark.parametrize(
@@ -58,8 +68,16 @@ def test_what_cannot_be(tmp_path: Path, lines: list[str], outcome: str | None, w
 
 
 def test_a_killed_worker_may_not_have_heard(tmp_path: Path) -> None:
-    assert found(tmp_path, [], hurt=True) == []
+    assert found(tmp_path, [], killed_at="12:01:41") == []
     assert found(tmp_path, [settled("stale")], outcome="lost") == []
+
+
+def test_a_worker_that_was_killed_late_may_not_have_heard_only_where_it_heard_nothing_else(tmp_path: Path) -> None:
+    other = [GRANT.replace("job=j", "job=k"), settled("accepted", at="12:01:50").replace("job=j", "job=k")]
+
+    assert found(tmp_path, [], killed_at="12:02:00") == []
+    assert found(tmp_path, other, killed_at="12:01:49") == []
+    assert found(tmp_path, other, killed_at="12:02:00") != []
 
 
 def test_a_worker_whose_session_was_over_may_not_have_heard(tmp_path: Path) -> None:
