@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import machine
-from measures import executors, idle_worker, latency, lease_backlog, single_submit, throughput
+from measures import executors, idle_worker, latency, lease_backlog, recovery, single_submit, throughput
 from table import Row, render
 
 
@@ -46,6 +46,7 @@ def main() -> int:
             "executors": lambda: executors.measure(folder, scale=1 if quick else 2),
             "idle_worker": lambda: idle_worker.measure(folder),
             "lease_backlog": lambda: [lease_backlog.measure(folder, many=100_000 if quick else 1_000_000)],
+            "recovery": lambda: recovery.measure(folder),
         }
         print("\n".join(machine.describe(folder)))
         print(f"one durable 4 KiB append here: {machine.fsync_microseconds(folder):.0f} µs")

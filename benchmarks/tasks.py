@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from typing import Any
 
-from taskjob import task
+from taskjob import Context, task
 
 
 @task(name="bench.noop")
@@ -35,3 +36,11 @@ _stamps = (
 async def stamp(number: int) -> None:
     """Write when it started, on the clock that the submitting process reads too."""
     os.write(_stamps, f"{number} {time.time()}\n".encode())
+
+
+@task(name="bench.hold")
+async def hold(number: int, context: Context) -> None:
+    """Stamp; only a delivery after the first ever ends."""
+    os.write(_stamps, f"{number} {time.time()}\n".encode())
+    if context.delivery == 1:
+        await asyncio.sleep(3600)
