@@ -287,8 +287,8 @@ WORKER: tuple[Row, ...] = (
     ("W8", "`Context.submit`", ("worker/test_executors.py::*submits*",)),
     (
         "W9",
-        "drain on SIGTERM, a second one hurries",
-        ("worker/test_faults.py::*drain*", "worker/test_faults.py::*second_signal*"),
+        "drain on SIGTERM, a second one hurries; outcomes wait for an api that is away, within the time to drain",
+        ("worker/test_faults.py::*drain*", "worker/test_faults.py::*second_signal*", "worker/test_draining.py::*"),
     ),
     (
         "W10",

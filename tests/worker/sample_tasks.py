@@ -40,6 +40,15 @@ async def nap(seconds: float, path: str = "/dev/null") -> None:
 
 
 @task
+def hold(path: str, sign: str) -> None:
+    """Runs until the file `sign` is there."""
+    note(path, "began")
+    while not Path(sign).exists():
+        time.sleep(0.02)
+    note(path, "ended")
+
+
+@task
 def thread_nap(seconds: float, context: Context, path: str = "/dev/null") -> str:
     note(path, "began")
     if context.cancelled.wait(seconds):
@@ -58,7 +67,8 @@ def stubborn(seconds: float, path: str = "/dev/null") -> None:
 
 
 @task
-def hold_gil(seconds: int) -> str:
+def hold_gil(seconds: int, path: str = "/dev/null") -> str:
+    note(path, "began")
     ctypes.PyDLL(None).sleep(seconds)
     return "released"
 
