@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import shutil
 import ssl
-import subprocess
 
 import pytest
+from certificates import self_signed
 from scripted_api_server import TOKENS, ScriptedApiServer
 
 from taskjob.errors import UnavailableError
@@ -137,21 +135,7 @@ async def test_nobody_listens(kube, tmp_path):
 @pytest.fixture
 def authorities(tmp_path):
     """Two self-signed certificates of 127.0.0.1: (file, key) each."""
-    if shutil.which("openssl") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("openssl is not installed")
-        pytest.skip("openssl is not installed")
-    pairs = [(tmp_path / f"{name}.pem", tmp_path / f"{name}.key") for name in ("one", "two")]
-    for certificate, key in pairs:
-        subprocess.run(
-            [
-                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=kube"),
-                *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-            ],
-            check=True,
-            capture_output=True,
-        )
-    return pairs
+    return [self_signed(tmp_path, name) for name in ("one", "two")]
 
 
 async def test_only_the_clusters_authority_is_trusted_and_a_new_one_is_read_from_its_file(authorities, tmp_path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -19,6 +18,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from certificates import self_signed
 
 from taskjob_api import rest_server
 
@@ -163,24 +163,7 @@ def test_a_stop_ends_long_polls_and_streams_with_an_answer(start):
 
 
 def test_both_ports_speak_tls_by_settings(start, tmp_path):
-    command = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-days",
-        "1",
-    ]
-    if shutil.which(command[0]) is None:
-        assert os.environ.get("CI") != "true", "openssl is not installed"
-        pytest.skip("openssl is not installed")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-out", certificate, "-keyout", key]
-    subprocess.run([*command, *names], check=True, capture_output=True)
+    certificate, key = self_signed(tmp_path)
 
     process = start(TASKJOB_TLS_CERTIFICATE=str(certificate), TASKJOB_TLS_KEY=str(key))
 

@@ -1,11 +1,10 @@
 """Peers that are wrong, slow, silent or many: the others do not notice (TCP)."""
 
 import asyncio
-import os
 import ssl
-import subprocess
 
 import pytest
+from certificates import self_signed
 
 from taskjob.model import Phase
 from taskjob.wire.codec import encode_line
@@ -209,27 +208,17 @@ class TestIdle:
 class TestTls:
     @pytest.fixture
     def certificate(self, tmp_path):
-        pem = tmp_path / "both.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
-        try:
-            subprocess.run([*command, *names, "-keyout", pem, "-out", tmp_path / "c.pem"], check=True, timeout=30)
-        except FileNotFoundError:
-            if os.environ.get("CI") == "true":
-                raise
-            pytest.skip("openssl is not installed")
-        pem.write_bytes(pem.read_bytes() + (tmp_path / "c.pem").read_bytes())
-        return pem
+        return self_signed(tmp_path)
 
     @pytest.fixture
     def house_options(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
+        context.load_cert_chain(*certificate)
         return {"settings": GatewaySettings(port=0, ssl=context, hello_seconds=1.0)}
 
     async def test_a_worker_over_tls(self, house, certificate):
         worker = house.worker("tcp")
-        worker.ssl = ssl.create_default_context(cafile=certificate)
+        worker.ssl = ssl.create_default_context(cafile=certificate[0])
         await worker.enter()
         await house.submit("noop")
         [grant] = await worker.take(1)

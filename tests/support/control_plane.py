@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 import yaml
+from certificates import require_openssl
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90.0
@@ -81,6 +82,7 @@ class ControlPlane:
         for name in ("etcd", "kube-apiserver", "kubectl"):
             self._programs[name] = self._folder / name
             self._programs[name].symlink_to(program)
+        require_openssl()
         key = self._folder / "service-accounts.key"
         subprocess.run(["openssl", "genrsa", "-out", str(key), "2048"], check=True, capture_output=True)
         (self._folder / "tokens.csv").write_text(f'{ADMIN},admin,1,"system:masters"\n')

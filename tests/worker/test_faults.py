@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -33,10 +32,10 @@ def test_a_task_that_stops_the_interpreter_keeps_its_lease(quick_api, start_work
 def test_a_stalled_worker_is_killed_when_its_leases_lapse(start_api, start_worker, tmp_path, eventually):
     api = start_api(ttl_seconds=2)
     worker = start_worker(api.gateway)
-    job_id = api.submit("hold_gil", {"seconds": 60})
-    api.reaches(job_id, "running", "assigned")
+    path = tmp_path / "notes"
+    api.submit("hold_gil", {"seconds": 60, "path": str(path)})
+    eventually(lambda: lines(path) == ["began"])
     inner = worker.inner_pid
-    time.sleep(0.5)
     os.kill(api.process.pid, signal.SIGSTOP)
 
     try:

@@ -1,10 +1,7 @@
 """A worker over TLS: the server's name and authority are checked on both carriers, and by the guardian."""
 
-import os
-import shutil
-import subprocess
-
 import pytest
+from certificates import self_signed
 
 from taskjob_worker.renewal import renew
 from taskjob_worker.settings import WorkerSettings
@@ -12,20 +9,7 @@ from taskjob_worker.settings import WorkerSettings
 
 @pytest.fixture
 def certificate(tmp_path):
-    if shutil.which("openssl") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("openssl is not installed")
-        pytest.skip("openssl is not installed")
-    certificate, key = tmp_path / "server.pem", tmp_path / "server.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate, key
+    return self_signed(tmp_path)
 
 
 @pytest.mark.parametrize("carrier", ["tls", "https"])

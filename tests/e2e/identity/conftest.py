@@ -7,7 +7,6 @@ import base64
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +17,7 @@ import httpx2
 import msgspec
 import pytest
 import yaml
+from certificates import require_openssl
 from kube_cluster import Cluster
 from kube_people import People
 
@@ -209,8 +209,7 @@ def signing_key(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture
 def sign(signing_key: Path) -> Any:
     """Makes a token like another one, with other claims."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    require_openssl()
 
     def like(token: str, **claims: Any) -> str:
         head, body, _ = token.split(".")
