@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
-from tests.support.counting_proxy import running_proxy
+from counting_proxy import running_proxy
 
 STARTED = b'"started":[{'
 
