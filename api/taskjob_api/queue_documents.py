@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from taskjob.model import JobDefaults, QueueLimits
+from taskjob.model import JobDefaults, QueueLimits, QueueTrouble
 from taskjob.spec import QueueDocument
 from taskjob.spec.taskqueue import JobDefaultsSpec, LimitsSpec
 from taskjob_api.job_documents import retry_choice
 from taskjob_engine.store import QueueChange
 
 
-def declaration(document: QueueDocument, *, namespace: str, name: str, managed_by: str | None = None) -> QueueChange:
+def declaration(
+    document: QueueDocument,
+    *,
+    namespace: str,
+    name: str,
+    managed_by: str | None = None,
+    trouble: QueueTrouble | None = None,
+) -> QueueChange:
     """The whole declared half: what the document leaves out goes back to its default."""
     return QueueChange(
         namespace=namespace,
@@ -19,6 +26,7 @@ def declaration(document: QueueDocument, *, namespace: str, name: str, managed_b
         paused=bool(document.paused),
         managed_by=managed_by,
         deleted=False,
+        trouble=trouble,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from taskjob.model import Attempt, ErrorInfo, Job, Micros, NamespaceStats, Queue, WorkerInfo, format_time
+from taskjob.model import Attempt, ErrorInfo, Job, Micros, NamespaceStats, Queue, QueueTrouble, WorkerInfo, format_time
 from taskjob.spec.keys import chosen_key
 from taskjob_engine.logs import LogPage
 from taskjob_engine.policies.explain import Answer
@@ -147,7 +147,8 @@ class LogView(View, frozen=True, kw_only=True):
 
 class QueueView(View, frozen=True, kw_only=True):
     """`paused` is declared in the queue's document; `pausedBy` is the person who paused it by the API. `managedBy` is
-    the cluster whose TaskQueue declares it; `deleted`: that is gone, and its jobs wait for another of that name."""
+    the cluster whose TaskQueue declares it; `deleted`: that is gone, and its jobs wait for another of that name.
+    `trouble` is what keeps its workers there from starting."""
 
     namespace: str
     name: str
@@ -159,6 +160,7 @@ class QueueView(View, frozen=True, kw_only=True):
     paused_until: str | None = None
     managed_by: str | None = None
     deleted: bool = False
+    trouble: QueueTrouble | None = None
     revision: int
     created_at: str
 
@@ -324,6 +326,7 @@ def queue_view(queue: Queue) -> QueueView:
         paused_until=_time(queue.paused_until),
         managed_by=queue.managed_by,
         deleted=queue.deleted,
+        trouble=queue.trouble,
         revision=queue.revision,
         created_at=format_time(queue.created_at),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -47,6 +47,7 @@ from taskjob_engine.catalogue import (
     WITNESSES_REFUSED,
     MetricSpec,
 )
+from taskjob_engine.recent_runs import RecentRuns
 from taskjob_engine.store import (
     DeadLetters,
     Expired,
@@ -89,6 +90,7 @@ class Recorder:
                 self._counters[bare.name][()] = 0
         self._gauges: dict[str, dict[Labels, float]] = {}
         self._orphans: dict[Labels, float] = {}
+        self._runs = RecentRuns()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
@@ -116,7 +118,7 @@ class Recorder:
 
     def settled(self, items: Sequence[Settlement], verdicts: Sequence[Settled]) -> None:
         counts: dict[tuple[Labels, AttemptOutcome, Phase | None], int] = {}
-        spreads: dict[Labels, _Spread] = {}
+        timed: dict[Labels, tuple[_Spread, Callable[[float], None]]] = {}
         for item, verdict in zip(items, verdicts, strict=True):
             if verdict.verdict is not SettleVerdict.ACCEPTED:
                 self._count(STALE, (verdict.verdict.value, verdict.reason or ""), 1)
@@ -125,9 +127,12 @@ class Recorder:
             ended = (task, item.outcome, verdict.phase)
             counts[ended] = counts.get(ended, 0) + 1
             if item.outcome in _TIMED:
-                spread = spreads.get(task)
-                if spread is None:
-                    spread = spreads[task] = self._spread(DURATION, task)
+                cells = timed.get(task)
+                if cells is None:
+                    noting = self._runs.noting(verdict.namespace, verdict.queue)
+                    cells = timed[task] = self._spread(DURATION, task), noting
+                spread, note = cells
+                note(item.duration_seconds)
                 spread.counts[bisect_left(DURATION_BUCKETS, item.duration_seconds)] += 1
                 spread.total += item.duration_seconds
         for (task, outcome, phase), count in counts.items():
@@ -141,6 +146,10 @@ class Recorder:
                 self._count(RETRIES, task, count)
         if phase is Phase.DEAD_LETTER:
             self._count(DEAD, task, count)
+
+    def run_seconds_p95(self, namespace: str, queue: str) -> float | None:
+        """See `RecentRuns.p95`."""
+        return self._runs.p95(namespace, queue)
 
     def expired(self, done: Expired) -> None:
         kinds = {"lost": done.lapsed, "released": done.released, "timed_out": done.timed_out}

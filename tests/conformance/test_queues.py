@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from taskjob.errors import ConflictError
-from taskjob.model import JobDefaults, QueueLimits
+from taskjob.model import JobDefaults, QueueLimits, QueueTrouble
 from taskjob_engine.store import JobRef, QueueChange
 
 
@@ -131,3 +131,20 @@ async def test_each_clusters_queues_are_listed(world):
     assert await world.store.managed_queues("c1") == [("default", "b"), ("other", "a")]
     await world.queue("b", managed_by="c1", deleted=True)
     assert await world.store.managed_queues("c1") == [("other", "a")]
+
+
+async def test_what_its_cluster_says_of_its_workers_is_kept_until_it_says_otherwise(world):
+    trouble = QueueTrouble(reason="ImagePullBackOff", message="no such image")
+    told = await world.queue("images", managed_by="c1", deleted=False, trouble=trouble)
+    assert told.trouble == trouble
+    assert (await world.queue("images", pause=True, actor="ann")).trouble == trouble, "others have no say in it"
+    assert [q.trouble for q in await world.store.queues("default") if q.name == "images"] == [trouble]
+    job = await world.submit(queue="images")
+    assert (await world.store.explain(JobRef(namespace="default", id=job))).queue.trouble == trouble
+    assert (await world.queue("images", managed_by="c1", deleted=False)).trouble is None
+
+
+async def test_a_queue_that_is_gone_has_no_trouble(world):
+    await world.queue("images", managed_by="c1", deleted=False, trouble=QueueTrouble(reason="QuotaExceeded"))
+    gone = await world.queue("images", managed_by="c1", deleted=True)
+    assert (gone.deleted, gone.trouble) == (True, None)

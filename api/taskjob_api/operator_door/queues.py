@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from taskjob.errors import InvalidError
-from taskjob.model import Queue, names
+from taskjob.model import Queue, QueueTrouble, names
 from taskjob.model.times import SECOND
 from taskjob.spec import InvalidDocumentError, QueueDocument, read_model, refuse_later_fields
 from taskjob.wire.operator_messages import (
@@ -42,7 +42,8 @@ async def read_managed_queues(engine: Engine, request: ReadManagedQueues) -> Man
 async def read_queue_numbers(engine: Engine, request: ReadQueueNumbers) -> QueueNumbersRead:
     loads = await engine.loads(request.queues)
     now = engine.now()
-    return QueueNumbersRead(now=now, queues=tuple(_numbers(load, now) for load in loads))
+    usual = [engine.recorder.run_seconds_p95(load.namespace, load.name) for load in loads]
+    return QueueNumbersRead(now=now, queues=tuple(_numbers(*each, now) for each in zip(loads, usual, strict=True)))
 
 
 def _read(item: DeclaredQueue, cluster_id: str) -> QueueChange | EnsuredQueue:
@@ -61,10 +62,12 @@ def _change(item: DeclaredQueue, cluster_id: str) -> QueueChange:
     raw = decode_json(bytes(item.spec), "/spec")
     refuse_later_fields("TaskQueue", raw)
     document = read_model(QueueDocument, raw, "/spec")
-    return declaration(document, namespace=item.namespace, name=item.name, managed_by=cluster_id)
+    told = item.trouble
+    trouble = None if told is None else QueueTrouble(reason=told.reason, message=told.message)
+    return declaration(document, namespace=item.namespace, name=item.name, managed_by=cluster_id, trouble=trouble)
 
 
-def _numbers(load: QueueLoad, now: int) -> QueueNumbers:
+def _numbers(load: QueueLoad, run_seconds_p95: float | None, now: int) -> QueueNumbers:
     waited = 0.0 if load.oldest_ready_at is None else max(0.0, (now - load.oldest_ready_at) / SECOND)
     return QueueNumbers(
         namespace=load.namespace,
@@ -80,6 +83,7 @@ def _numbers(load: QueueLoad, now: int) -> QueueNumbers:
         slots=load.slots,
         busy_slots=load.busy_slots,
         paused_by=() if load.queue is None or not is_paused(load.queue, now=now) else _paused_by(load.queue, now),
+        run_seconds_p95=run_seconds_p95,
     )
 
 

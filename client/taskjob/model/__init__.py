@@ -18,7 +18,7 @@ from taskjob.model.job import (
     RetryPolicy,
 )
 from taskjob.model.phase import Phase, Reason
-from taskjob.model.queue import JobDefaults, Queue, QueueLimits
+from taskjob.model.queue import JobDefaults, Queue, QueueLimits, QueueTrouble
 from taskjob.model.stats import NamespaceStats, QueueCounts
 from taskjob.model.times import Micros, format_time, parse_time
 from taskjob.model.worker import WorkerInfo
@@ -38,6 +38,7 @@ __all__ = [
     "Queue",
     "QueueCounts",
     "QueueLimits",
+    "QueueTrouble",
     "Reason",
     "RetryChoice",
     "RetryPolicy",

@@ -25,11 +25,20 @@ class JobDefaults(Record, frozen=True, kw_only=True):
     ttl_seconds_after_failed: int | None = None
 
 
+class QueueTrouble(Record, frozen=True, kw_only=True):
+    """Why workers of a queue cannot start, as the cluster says that runs them: a word for programs (ImagePullBackOff,
+    QuotaExceeded, …) and a line for people."""
+
+    reason: str
+    message: str = ""
+
+
 class Queue(Record, frozen=True, kw_only=True):
     """`paused` is the declared half; `paused_by` the operational half, set by a person through the API.
 
     `managed_by` is the cluster whose object declares the queue: people then change the object. `deleted`: the object is
-    gone; limits stay and jobs wait, until a queue of that name is declared again."""
+    gone; limits stay and jobs wait, until a queue of that name is declared again. `trouble` is what that cluster last
+    said of its workers; None: nothing is wrong that it knows of."""
 
     namespace: str
     name: str
@@ -41,5 +50,6 @@ class Queue(Record, frozen=True, kw_only=True):
     paused_until: Micros | None = None
     managed_by: str | None = None
     deleted: bool = False
+    trouble: QueueTrouble | None = None
     revision: int = 0
     created_at: Micros = 0

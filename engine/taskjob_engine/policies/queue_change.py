@@ -38,6 +38,8 @@ def changed_queue(queue: Queue | None, change: QueueChange, *, now: Micros) -> Q
     if change.deleted is not None:
         gone = change.deleted and change.name != DEFAULT_QUEUE
         after = _replace(after, deleted=gone, managed_by=None if change.deleted else change.managed_by)
+    if change.managed_by is not None:
+        after = _replace(after, trouble=None if change.deleted else change.trouble)
     if change.pause is True:
         after = _replace(
             after,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from taskjob.model import JobDefaults, Micros, Owner, Phase, QueueLimits
+from taskjob.model import JobDefaults, Micros, Owner, Phase, QueueLimits, QueueTrouble
 from taskjob_engine.store.value import Value
 
 
@@ -54,7 +54,8 @@ class QueueChange(Value, frozen=True, kw_only=True):
     `pause` True/False sets or clears the operational pause by `actor`; `paused` the declared one.
 
     `managed_by` says for which cluster an operator declares the queue; whoever else changes the declared half of a
-    managed queue is refused. `deleted`: True where its object is gone (it is not managed then), False declares it."""
+    managed queue is refused. `deleted`: True where its object is gone (it is not managed then), False declares it.
+    `trouble` counts where `managed_by` is set, and then also where it is None: nothing is wrong."""
 
     namespace: str
     name: str
@@ -67,6 +68,7 @@ class QueueChange(Value, frozen=True, kw_only=True):
     pause_until: Micros | None = None
     managed_by: str | None = None
     deleted: bool | None = None
+    trouble: QueueTrouble | None = None
 
     @property
     def declares(self) -> bool:

@@ -138,3 +138,27 @@ async def test_the_numbers_of_a_queue_are_of_one_moment(api, operator, world):
 @pytest.mark.parametrize("body", [{"queues": [["default"]]}, {"queues": [["*", "a"]]}, {"queues": "all"}, {}])
 async def test_numbers_of_what_is_no_queue_are_refused(operator, body):
     assert (await operator.post("queues/numbers", body)).status_code == 422
+
+
+async def test_why_its_workers_cannot_start_is_told_to_who_asks_for_a_job(api, operator):
+    trouble = {"reason": "ImagePullBackOff", "message": "shop/resize:2: not found"}
+    await ensure(operator, queue(trouble=trouble))
+    job = (await operator.ensure_one(queue="images"))["job"]["id"]
+    path = f"/v1/namespaces/default/jobs/{job}/explain"
+
+    told = (await api.call("GET", path)).json()
+    shown = (await api.call("GET", f"{QUEUES}/images")).json()
+    await ensure(operator, queue())
+    mended = (await api.call("GET", path)).json()
+
+    assert (told["reason"], told["trouble"]) == ("NoWorkerForTask", trouble)
+    assert "ImagePullBackOff: shop/resize:2: not found" in told["sentence"]
+    assert "kubectl describe taskqueue images -n default" in told["nextSteps"][0]
+    assert shown["trouble"] == trouble
+    assert ("trouble" in mended, "cannot start" in mended["sentence"]) == (False, False)
+
+
+@pytest.mark.parametrize("trouble", [{}, {"reason": "no word"}, {"reason": "Long", "message": "x" * 1025}])
+async def test_a_trouble_is_a_word_and_a_line(operator, trouble):
+    refused = await operator.post("queues/ensure", {"clusterId": CLUSTER, "queues": [queue(trouble=trouble)]})
+    assert refused.status_code == 422

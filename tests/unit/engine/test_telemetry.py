@@ -154,3 +154,26 @@ def test_label_sets_are_bounded(monkeypatch):
     seen = {k: v for k, v in samples(recorder).items() if k.startswith("taskjob_jobs_submitted_total")}
     assert len(seen) == 4
     assert seen["taskjob_jobs_submitted_total namespace=_other outcome=_other queue=_other"] == 7
+
+
+def ran(recorder: Recorder, *seconds: float) -> None:
+    items = [settlement(AttemptOutcome.COMPLETED, each) for each in seconds]
+    recorder.settled(items, [accepted(Phase.COMPLETED)] * len(items))
+
+
+def test_how_long_jobs_run_is_told_of_the_last_attempts_of_a_queue():
+    recorder = Recorder()
+    ran(recorder, *[float(number) for number in range(1, 20)])
+    assert recorder.run_seconds_p95("n", "q") is None, "one in twenty cannot be told from nineteen"
+    ran(recorder, 900.0)
+    assert recorder.run_seconds_p95("n", "q") == 19.0, "one longer one in twenty is no rule yet"
+    assert recorder.run_seconds_p95("n", "other") is None
+    ran(recorder, *[3.0] * 200)
+    assert recorder.run_seconds_p95("n", "q") == 3.0, "what ran long ago is forgotten"
+
+
+def test_what_was_handed_back_does_not_count_as_a_run():
+    recorder = Recorder()
+    released = [settlement(AttemptOutcome.RELEASED, 900.0)] * 40
+    recorder.settled(released, [accepted(Phase.QUEUED)] * 40)
+    assert recorder.run_seconds_p95("n", "q") is None

@@ -6,12 +6,13 @@ import math
 
 import msgspec
 
-from taskjob.model import Job, Phase, Reason
+from taskjob.model import Job, Phase, QueueTrouble, Reason
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """`position` counts from 1 among ready jobs of the queue (absent where it says nothing); `eta_seconds` is a
-    rough guess of the time to its start, absent where nobody can know; `holders` are the jobs it waits for."""
+    rough guess of the time to its start, absent where nobody can know; `holders` are the jobs it waits for; `trouble`
+    is what keeps workers of its queue from starting."""
 
     job: str
     phase: Phase
@@ -20,6 +21,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     position: int | None = None
     eta_seconds: float | None = None
     holders: tuple[str, ...] = ()
+    trouble: QueueTrouble | None = None
     next_steps: tuple[str, ...] = ()
 
 
@@ -34,6 +36,7 @@ def answer(
     position: int | None = None,
     eta: float | None = None,
     holders: tuple[str, ...] = (),
+    trouble: QueueTrouble | None = None,
     steps: tuple[str, ...] = (),
 ) -> Answer:
     return Answer(
@@ -44,6 +47,7 @@ def answer(
         position=position,
         eta_seconds=None if eta is None else round(eta, 1),
         holders=holders,
+        trouble=trouble,
         next_steps=steps,
     )
 

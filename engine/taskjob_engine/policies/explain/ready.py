@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskjob.model import Job, Micros, Queue, Reason, format_time
+from taskjob.model import Job, Micros, Queue, QueueTrouble, Reason, format_time
 from taskjob.model.times import SECOND
 from taskjob_engine.policies.explain.answer import Answer, answer, count, one_line
 from taskjob_engine.store import Explanation
@@ -29,23 +29,32 @@ def ready(facts: Explanation, now: Micros) -> Answer:
     paused = _paused(job, queue, now, position)
     if paused is not None:
         return paused
-    if facts.workers == 0:
-        return answer(
-            job,
-            Reason.NO_WORKER_FOR_TASK,
-            f"No worker is connected that serves queue {job.queue!r}.",
-            position=position,
-            steps=("start one: taskjob worker MODULE", f"it must serve queue {job.queue} and know task {job.task}"),
-        )
     if facts.capable_workers == 0:
-        return answer(
-            job,
-            Reason.NO_WORKER_FOR_TASK,
-            f"{count(facts.workers, 'worker')} of queue {job.queue!r}, but none knows task {job.task!r}.",
-            position=position,
-            steps=("compare the task's name with: taskjob get workers -o wide", "start a worker that registers it"),
-        )
-    return _limited_queue(facts, queue, position) or _queued(facts, position)
+        return _unserved(facts, queue, position)
+    return _limited_queue(facts, queue, position) or _queued(facts, queue, position)
+
+
+def _unserved(facts: Explanation, queue: Queue, position: int) -> Answer:
+    job, trouble = facts.job, queue.trouble
+    steps: tuple[str, ...]
+    if facts.workers == 0:
+        sentence = f"No worker is connected that serves queue {job.queue!r}."
+        steps = ("start one: taskjob worker MODULE", f"it must serve queue {job.queue} and know task {job.task}")
+    else:
+        sentence = f"{count(facts.workers, 'worker')} of queue {job.queue!r}, but none knows task {job.task!r}."
+        steps = ("compare the task's name with: taskjob get workers -o wide", "start a worker that registers it")
+    if trouble is not None:
+        sentence = f"{sentence} {_cannot_start('Its workers', trouble)}"
+        steps = _mend(queue)
+    return answer(job, Reason.NO_WORKER_FOR_TASK, sentence, position=position, trouble=trouble, steps=steps)
+
+
+def _cannot_start(who: str, trouble: QueueTrouble) -> str:
+    return f"{who} cannot start: {trouble.reason}: {one_line(trouble.message)}".rstrip(": .") + "."
+
+
+def _mend(queue: Queue) -> tuple[str, ...]:
+    return (f"see its conditions, and mend it: kubectl describe taskqueue {queue.name} -n {queue.namespace}",)
 
 
 def _paused(job: Job, queue: Queue, now: Micros, position: int) -> Answer | None:
@@ -90,14 +99,19 @@ def _limited_queue(facts: Explanation, queue: Queue, position: int) -> Answer | 
     return None
 
 
-def _queued(facts: Explanation, position: int) -> Answer:
+def _queued(facts: Explanation, queue: Queue, position: int) -> Answer:
     if facts.free_slots > 0:
         busy = f"{count(facts.free_slots, 'slot')} free on {count(facts.capable_workers, 'worker')}"
     else:
         busy = f"every slot of {count(facts.capable_workers, 'worker')} is busy"
-    steps = () if facts.free_slots > 0 else ("wait, add workers, or raise its priority",)
+    steps: tuple[str, ...] = () if facts.free_slots > 0 else ("wait, add workers, or raise its priority",)
     sentence = f"It is number {position} in queue {facts.job.queue!r}; {busy}."
-    return answer(facts.job, Reason.QUEUED, sentence, position=position, eta=_eta(facts, position), steps=steps)
+    trouble = queue.trouble if facts.free_slots == 0 else None
+    if trouble is not None:
+        sentence = f"{sentence} {_cannot_start('More workers', trouble)}"
+        steps = _mend(queue)
+    eta = _eta(facts, position)
+    return answer(facts.job, Reason.QUEUED, sentence, position=position, eta=eta, trouble=trouble, steps=steps)
 
 
 def _eta(facts: Explanation, position: int) -> float | None:

@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from taskjob.model import JobDefaults, Micros, Queue, QueueLimits
+from taskjob.model import JobDefaults, Micros, Queue, QueueLimits, QueueTrouble
 from taskjob_engine.policies.queue_change import DEFAULT_QUEUE, new_queue
 
 _COLUMNS = (
     "id, namespace, name, declared, limits, job_defaults, paused, paused_by, paused_reason,"
-    " paused_until, revision, created_at, rate_cell, managed_by, deleted"
+    " paused_until, revision, created_at, rate_cell, managed_by, deleted, trouble"
 )
 
 
@@ -72,7 +72,7 @@ class Catalog:
         self._connection.execute(
             "UPDATE queue SET declared = ?, limits = ?, job_defaults = ?, paused = ?, paused_by = ?,"
             " paused_reason = ?, paused_until = ?, revision = ?, created_at = ?, managed_by = ?, deleted = ?,"
-            " rate_cell = ? WHERE id = ?",
+            " trouble = ?, rate_cell = ? WHERE id = ?",
             (entry.declared, *_record(queue), entry.rate_cell, entry.id),
         )
         self._remember(entry)
@@ -85,8 +85,8 @@ class Catalog:
     def _add(self, queue: Queue, *, declared: bool) -> Entry:
         number = self._connection.execute(
             "INSERT INTO queue (namespace, name, declared, limits, job_defaults, paused, paused_by,"
-            " paused_reason, paused_until, revision, created_at, managed_by, deleted)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " paused_reason, paused_until, revision, created_at, managed_by, deleted, trouble)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (queue.namespace, queue.name, declared, *_record(queue)),
         ).lastrowid
         entry = Entry(int(number or 0), declared, queue)
@@ -101,7 +101,7 @@ class Catalog:
 def entry_of(row: tuple[object, ...]) -> Entry:
     """Read a row of `_COLUMNS`."""
     number, namespace, name, declared, limits, defaults, paused, by, reason, until, revision, made, *more = row
-    cell, manager, gone = more
+    cell, manager, gone, trouble = more
     queue = msgspec.convert(
         {
             "namespace": namespace,
@@ -114,6 +114,7 @@ def entry_of(row: tuple[object, ...]) -> Entry:
             "pausedUntil": until,
             "managedBy": manager,
             "deleted": bool(gone),
+            "trouble": None if trouble is None else msgspec.json.decode(str(trouble), type=QueueTrouble),
             "revision": revision,
             "createdAt": made,
         },
@@ -151,4 +152,5 @@ def _record(queue: Queue) -> tuple[object, ...]:
         queue.created_at,
         queue.managed_by,
         queue.deleted,
+        None if queue.trouble is None else msgspec.json.encode(queue.trouble).decode(),
     )

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from taskjob.model import ErrorInfo, Job, Phase, Queue, QueueLimits, Reason
+from taskjob.model import ErrorInfo, Job, Phase, Queue, QueueLimits, QueueTrouble, Reason
 from taskjob_engine.policies.explain import explain
 from taskjob_engine.store import Explanation
 
@@ -55,6 +55,40 @@ def test_no_worker_at_all_and_none_for_the_task_are_told_apart():
     assert "No worker is connected" in nobody.sentence
     assert stranger.sentence == "1 worker of queue 'images', but none knows task 'resize'."
     assert any("taskjob worker" in step for step in nobody.next_steps)
+
+
+BAD_IMAGE = QueueTrouble(reason="ImagePullBackOff", message="shop/resize:2: not found")
+BROKEN = Queue(namespace="team", name="images", trouble=BAD_IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("workers", "sentence"),
+    [
+        (0, "No worker is connected that serves queue 'images'."),
+        (1, "1 worker of queue 'images', but none knows task 'resize'."),
+    ],
+)
+def test_workers_that_cannot_start_are_told_with_what_mends_them(workers, sentence):
+    answer = explain(ready(queue=BROKEN, workers=workers, capable_workers=0), now=NOW)
+    assert answer.reason is Reason.NO_WORKER_FOR_TASK
+    assert answer.sentence == f"{sentence} Its workers cannot start: ImagePullBackOff: shop/resize:2: not found."
+    assert answer.trouble == BAD_IMAGE
+    assert answer.next_steps == ("see its conditions, and mend it: kubectl describe taskqueue images -n team",)
+
+
+def test_more_workers_that_cannot_start_are_told_where_all_are_busy():
+    quota = msgspec.structs.replace(BROKEN, trouble=QueueTrouble(reason="QuotaExceeded"))
+    busy = explain(ready(queue=quota, ahead=4), now=NOW)
+    assert busy.sentence.endswith("every slot of 2 workers is busy. More workers cannot start: QuotaExceeded.")
+    assert busy.trouble == quota.trouble
+    free = explain(ready(queue=quota, free_slots=3), now=NOW)
+    assert free.trouble is None
+    assert "cannot start" not in free.sentence
+
+
+def test_a_pause_comes_before_a_trouble():
+    paused = msgspec.structs.replace(BROKEN, paused=True)
+    assert explain(ready(queue=paused, workers=0, capable_workers=0), now=NOW).reason is Reason.QUEUE_PAUSED
 
 
 def test_a_pause_names_who_why_and_until_when():
