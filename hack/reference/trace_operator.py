@@ -46,8 +46,12 @@ OPERATOR: tuple[Row, ...] = (
     ),
     (
         "O7",
-        "the orphan sweep: two lists and a GET, a brake, and a person who confirms",
-        ("e2e/operator/test_absence.py::*too_many*", "unit/operator/test_writing.py::*brake*"),
+        "the orphan sweep: two lists and a GET, a brake with a condition, and a person who confirms",
+        (
+            "e2e/operator/test_absence.py::*too_many*",
+            "unit/operator/test_writing.py::*brake*",
+            "unit/operator/queues/test_status.py::*orphans*",
+        ),
     ),
     ("O8", "killed before and after each of its writes", ("e2e/operator/test_kills.py::*",)),
     ("O9", "leaders: take-over within 10 s, a thawed one writes nothing", ("e2e/operator/test_leaders.py::*",)),

@@ -50,6 +50,29 @@ QUEUES: tuple[Row, ...] = (
             "e2e/pods/test_deaths.py::*",
         ),
     ),
+    (
+        "Q10",
+        "what keeps workers from starting is the jobs' reason and in explain, within the budget; a flap is no write",
+        (
+            "unit/operator/queues/test_stoppages.py::*",
+            "unit/operator/test_telling.py::*",
+            "unit/engine/policies/test_explain.py::*cannot_start*",
+            "conformance/test_queues.py::*its_cluster_says*",
+            "api/operator_door/test_queues.py::*cannot_start*",
+            "e2e/operator/test_stopped_queues.py::*",
+            "e2e/queues/test_stopped_jobs.py::*",
+        ),
+    ),
+    (
+        "Q11",
+        "a drain that is too short is a condition, from how long jobs really run",
+        (
+            "unit/engine/test_telemetry.py::*how_long_jobs_run*",
+            "unit/operator/queues/test_status.py::*drain*",
+            "unit/operator/queues/test_status.py::*not_known_now*",
+            "e2e/operator/test_stopped_queues.py::*drain*",
+        ),
+    ),
     ("Q7", "a rollout loses and doubles nothing", ("e2e/pods/test_rollout.py::*",)),
     (
         "Q8",

@@ -26,7 +26,9 @@ from taskjob_operator.kube.resources import TASKJOBS, TASKQUEUES, Resource
 from taskjob_operator.kube.target import Connection, find_connection
 from taskjob_operator.leadership import Leadership, NotLeadingError
 from taskjob_operator.metrics import Metrics
+from taskjob_operator.queues.stoppages import Stoppages
 from taskjob_operator.settings import OperatorSettings
+from taskjob_operator.sweep.brake import Brake
 from taskjob_operator.taskjobs import TaskJobs
 from taskjob_operator.taskqueues import TaskQueues
 
@@ -99,6 +101,7 @@ class Operator:
         await self._definitions_exist()
         namespaces = self._settings.watch_namespaces
         watchdog = Watchdog(clusterwide=not namespaces)
+        stoppages, brake = Stoppages(), Brake()
         taskjobs = self._taskjobs = TaskJobs(
             settings=self._settings,
             cluster_id=cluster_id,
@@ -106,8 +109,17 @@ class Operator:
             door=self._door,
             metrics=self._metrics,
             watchdog=watchdog,
+            stoppages=stoppages,
+            brake=brake,
         )
-        taskqueues = TaskQueues(self._kube, self._door, cluster_id=cluster_id, gateway_url=self._settings.gateway_url)
+        taskqueues = TaskQueues(
+            self._kube,
+            self._door,
+            stoppages=stoppages,
+            brake=brake,
+            cluster_id=cluster_id,
+            gateway_url=self._settings.gateway_url,
+        )
 
         def watch_began_anew() -> None:
             taskjobs.watch_began_anew()

@@ -64,6 +64,7 @@ class Record:
         "mirrored",
         "name",
         "namespace",
+        "queue",
         "refused",
         "rerun",
         "ttl_failed",
@@ -77,6 +78,7 @@ class Record:
         self.uid = seen.uid
         self.namespace = sys.intern(seen.namespace)
         self.name = seen.name
+        self.queue = sys.intern(seen.queue)
         self.created = seen.created
         self.generated = seen.generated
         self.written = seen.standing
@@ -134,6 +136,7 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
     created: str
     generated: bool
     deleting: bool
+    queue: str
     rerun: int
     ttl_finished: int | None
     ttl_failed: int | None
@@ -159,6 +162,7 @@ def look(raw: dict[str, Any]) -> Seen:
             created=meta.get("creationTimestamp") or "",
             generated=bool(meta.get("generateName")),
             deleting=bool(meta.get("deletionTimestamp")),
+            queue=str(spec.get("queue") or "default"),
             rerun=int(spec.get("rerun") or 0),
             ttl_finished=spec.get("ttlSecondsAfterFinished"),
             ttl_failed=spec.get("ttlSecondsAfterFailed"),

@@ -11,6 +11,7 @@ from taskjob_operator.handlers.watching import Source
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.kube.resources import TASKJOBS
 from taskjob_operator.metrics import Metrics
+from taskjob_operator.queues.stoppages import Stoppages
 from taskjob_operator.reconcile.changes import Changes
 from taskjob_operator.reconcile.departures import Departures
 from taskjob_operator.reconcile.ensuring import Ensuring
@@ -20,9 +21,11 @@ from taskjob_operator.reconcile.predecessors import Predecessors
 from taskjob_operator.reconcile.queue import WorkQueue
 from taskjob_operator.reconcile.showing import Showing
 from taskjob_operator.reconcile.specs import Specs
+from taskjob_operator.reconcile.telling import Telling
 from taskjob_operator.record import Record
 from taskjob_operator.settings import OperatorSettings
 from taskjob_operator.status.order import Incarnations
+from taskjob_operator.sweep.brake import Brake
 from taskjob_operator.sweep.retirement import Retirement
 from taskjob_operator.sweep.sweeper import Sweeper
 from taskjob_operator.writing.pace import Pace
@@ -45,6 +48,8 @@ class TaskJobs:
         door: Door,
         metrics: Metrics,
         watchdog: Watchdog,
+        stoppages: Stoppages,
+        brake: Brake,
     ) -> None:
         index, queue, specs = Index(), WorkQueue(), Specs(settings.memory_for_specs)
         incarnations, receipts = Incarnations(), Receipts()
@@ -59,7 +64,8 @@ class TaskJobs:
             on_read=self._read,
             on_write=watchdog.wrote,
         )
-        showing = Showing(self._writer, kube)
+        showing = Showing(self._writer, kube, stoppages)
+        self._telling = Telling(index=index, showing=showing, stoppages=stoppages)
         self._departures = Departures(
             door=door,
             kube=kube,
@@ -78,6 +84,7 @@ class TaskJobs:
             departures=self._departures,
             predecessors=predecessors,
             metrics=metrics,
+            brake=brake,
             namespaces=settings.watch_namespaces,
             every_seconds=settings.sweep_seconds,
             confirm_seconds=settings.sweep_confirm_seconds,
@@ -143,6 +150,7 @@ class TaskJobs:
                 group.create_task(self._ensuring.run())
                 group.create_task(self._retirement.run())
                 group.create_task(self._sweeper.run())
+                group.create_task(self._telling.run())
                 group.create_task(self._read_changes())
         finally:
             await self._writer.flush(FLUSH_SECONDS)

@@ -19,8 +19,10 @@ from taskjob_operator.queues.cluster import DEPLOYMENTS, PODS, Cluster
 from taskjob_operator.queues.namespaced import NamespacedWatch
 from taskjob_operator.queues.numbers import Numbers
 from taskjob_operator.queues.reconciler import QueueReconciler
+from taskjob_operator.queues.stoppages import Stoppages
 from taskjob_operator.queues.workers import Workers
 from taskjob_operator.resources.names import QUEUE_LABEL
+from taskjob_operator.sweep.brake import Brake
 
 log = logging.getLogger("taskjob.operator")
 
@@ -36,7 +38,15 @@ class TaskQueues:
     itself, where it may."""
 
     def __init__(
-        self, kube: KubeClient, door: Door, *, cluster_id: str, gateway_url: str, namespaces: Collection[str] = ()
+        self,
+        kube: KubeClient,
+        door: Door,
+        *,
+        stoppages: Stoppages,
+        brake: Brake,
+        cluster_id: str,
+        gateway_url: str,
+        namespaces: Collection[str] = (),
     ) -> None:
         self._kube = kube
         self._namespaces = namespaces
@@ -49,9 +59,12 @@ class TaskQueues:
             door,
             self._numbers,
             Workers(Cluster(kube), gateway_url=gateway_url),
+            stoppages=stoppages,
+            brake=brake,
             cluster_id=cluster_id,
             now=_now,
         )
+        brake.on_change = self._orphans_changed
         self._ends = PodEnds(door)
         self._pools: dict[Key, str | None] = {}
         """TaskQueues with workers in this cluster → the Deployment they refer to, if it is not the operator's own."""
@@ -76,6 +89,11 @@ class TaskQueues:
             self._pools[key] = (spec.get("deploymentRef") or {}).get("name")
         self._pools_changed.set()
         self._agenda.add(key)
+
+    def _orphans_changed(self, namespaces: set[str]) -> None:
+        for key in self._numbers.followed():
+            if key[0] in namespaces:
+                self._agenda.add(key)
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -114,6 +114,7 @@ class Jobs:
         self._plane = plane
         self.namespace = namespace
         self.collection = f"{JOBS}/namespaces/{namespace}/taskjobs"
+        self._queues = f"{JOBS}/namespaces/{namespace}/taskqueues"
         plane.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
 
     def create(self, name: str | None = None, *, task: str = "add", payload: Any = None, **spec: Any) -> dict[str, Any]:
@@ -133,6 +134,20 @@ class Jobs:
 
     def status(self, name: str) -> dict[str, Any]:
         return dict(self.get(name).get("status") or {})
+
+    def create_queue(self, name: str, **spec: Any) -> None:
+        """A TaskQueue in the same namespace."""
+        body = {"apiVersion": "taskjob.dev/v1alpha1", "kind": "TaskQueue", "metadata": {"name": name}, "spec": spec}
+        self._plane.call("POST", self._queues + "?fieldValidation=Strict", body)
+
+    def queue(self, name: str) -> dict[str, Any]:
+        return dict(self._plane.call("GET", f"{self._queues}/{name}"))
+
+    def edit_queue(self, name: str, **spec: Any) -> None:
+        self._plane.call("PATCH", f"{self._queues}/{name}", {"spec": spec}, "application/merge-patch+json")
+
+    def delete_queue(self, name: str) -> None:
+        self._plane.call("DELETE", f"{self._queues}/{name}")
 
     def exists(self, name: str) -> bool:
         try:
@@ -248,8 +263,8 @@ class Stack:
             yield jobs
 
     @contextlib.contextmanager
-    def worker(self, namespace: str) -> Iterator[None]:
-        with live_worker(self.folder, self.gateway, namespace=namespace):
+    def worker(self, namespace: str, *queues: str) -> Iterator[None]:
+        with live_worker(self.folder, self.gateway, namespace=namespace, queues=queues or ("default",)):
             eventually(lambda: self._rest(f"{namespace}/workers")["items"], "a worker")
             yield
 

@@ -9,6 +9,9 @@ from taskjob_operator.queues.seen import Seen
 from taskjob_operator.queues.trouble import MAX_MESSAGE
 from taskjob_operator.resources.names import TERMINATION_MARGIN_SECONDS
 
+DRAIN_TOO_SHORT = "DrainTooShort"
+ORPHANS_HELD = "OrphansHeld"
+
 
 class Said(msgspec.Struct, frozen=True):
     type: str
@@ -23,10 +26,20 @@ def conditions(seen: Seen, paused_by: list[str]) -> list[Said]:
     trouble = seen.pool.trouble
     if trouble is not None:
         said.append(Said(trouble.condition, "True", trouble.reason, trouble.shown))
-    too_short = _drain_too_short(seen)
-    if too_short is not None:
-        said.append(too_short)
+    said.extend(each for each in (_drain_too_short(seen), _orphans_held(seen)) if each is not None)
     return said
+
+
+def unknown(seen: Seen, generation_before: int) -> frozenset[str]:
+    """Conditions of which nothing is known now, so that they stay as they were: after a restart of the api it takes
+    some runs to know how long jobs run, after one of the operator a sweep to know of orphans. What was said of another
+    spec does not stay."""
+    told = set()
+    if seen.orphans_held is None:
+        told.add(ORPHANS_HELD)
+    if (seen.numbers is None or seen.numbers.run_seconds_p95 is None) and generation_before == seen.generation:
+        told.add(DRAIN_TOO_SHORT)
+    return frozenset(told)
 
 
 def _ready(seen: Seen) -> Said:  # noqa: PLR0911 - one return a case
@@ -94,11 +107,21 @@ def _stalled(seen: Seen) -> Said:
 def _drain_too_short(seen: Seen) -> Said | None:
     """Only of workers whose time to drain the TaskQueue says."""
     grace = seen.pool.drain_seconds
-    usual = getattr(seen.numbers, "run_seconds_p95", 0.0)
-    if grace is None or not seen.pool.declared or usual <= (drain := grace - TERMINATION_MARGIN_SECONDS):
+    usual = None if seen.numbers is None else seen.numbers.run_seconds_p95
+    if grace is None or usual is None or usual <= (drain := grace - TERMINATION_MARGIN_SECONDS):
         return None
     text = (
         f"one job in twenty runs longer than {usual:.0f} s, and a worker that is told to go has {drain} s: such jobs"
         " are interrupted at each rollout; raise worker.drainSeconds"
     )
-    return Said("DrainTooShort", "True", "DrainTooShort", text)
+    return Said(DRAIN_TOO_SHORT, "True", DRAIN_TOO_SHORT, text)
+
+
+def _orphans_held(seen: Seen) -> Said | None:
+    if not seen.orphans_held:
+        return None
+    text = (
+        f"{seen.orphans_held} jobs of this namespace have lost their TaskJobs at once; none is cancelled until a person"
+        " says so: taskjob orphans list, then taskjob orphans confirm"
+    )
+    return Said(ORPHANS_HELD, "True", "TooManyAtOnce", text)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from taskjob.wire.operator_messages import DeclaredQueue, QueueNumbers, QueuesEnsured
+from taskjob.wire.operator_messages import DeclaredQueue, QueueNumbers, QueuesEnsured, ToldTrouble
 from taskjob_operator.door import DoorError
 from taskjob_operator.kube.resources import TASKQUEUES
 from taskjob_operator.queues.agenda import Key
@@ -20,8 +20,11 @@ from taskjob_operator.queues.cluster import Cluster, Object
 from taskjob_operator.queues.declaration import Declaration, read_declaration, refused
 from taskjob_operator.queues.seen import Seen
 from taskjob_operator.queues.status import COUNTING, NUMBERS_SECONDS, differs, status_of
+from taskjob_operator.queues.stoppages import Stoppages, stoppage
 from taskjob_operator.queues.trouble import Trouble
 from taskjob_operator.queues.workers import Workers
+from taskjob_operator.status.redact import redacted_line
+from taskjob_operator.sweep.brake import Brake
 
 log = logging.getLogger("taskjob.operator")
 
@@ -32,6 +35,10 @@ RESYNC_SECONDS = 300.0
 
 DECLARE_SECONDS = 60.0
 """The same declaration is told again after so long, for an api whose store was restored."""
+
+
+_Gist = tuple[bytes, str | None]
+"""What was declared, and the reason of a trouble."""
 
 
 class QueueDoor(Protocol):
@@ -58,6 +65,8 @@ class QueueReconciler:
         numbers: Known,
         workers: Workers,
         *,
+        stoppages: Stoppages,
+        brake: Brake,
         cluster_id: str,
         now: Callable[[], dt.datetime],
     ) -> None:
@@ -66,8 +75,10 @@ class QueueReconciler:
         self._door = door
         self._numbers = numbers
         self._workers = workers
+        self._stoppages = stoppages
+        self._brake = brake
         self._now = now
-        self._told: dict[Key, tuple[bytes, dt.datetime]] = {}
+        self._told: dict[Key, tuple[_Gist, dt.datetime]] = {}
 
     async def look(self, key: Key) -> float | None:
         """Seconds until the next look that nobody has to ask for; None for a TaskQueue that is gone."""
@@ -78,38 +89,52 @@ class QueueReconciler:
             await self._door.ensure_queues(self._cluster_id, [gone])
             self._numbers.forget(key)
             self._told.pop(key, None)
+            self._stoppages.gone(key)
             return None
         self._numbers.follow(key)
         declared = read_declaration(queue)
         pool = await self._workers.bring(queue, declared)
-        refused, unreachable = await self._declare(key, declared)
+        refused, unreachable = await self._declare(key, declared, pool.trouble)
+        refused = declared.refused or refused
+        numbers = self._numbers.of(key)
+        self._stoppages.saw(key, stoppage(pool, numbers, refused))
         seen = Seen(
             generation=queue["metadata"]["generation"],
             mode=declared.mode,
             paused=declared.paused,
             pool=pool,
-            numbers=self._numbers.of(key),
-            refused=declared.refused or refused,
+            numbers=numbers,
+            refused=refused,
             unreachable=unreachable,
+            orphans_held=self._brake.held(key[0]),
         )
         wait = await self._write(queue, seen)
         unsettled = unreachable is not None or pool.trouble is not None or pool.rolling
         return min(wait, SETTLING_SECONDS if unsettled else RESYNC_SECONDS)
 
-    async def _declare(self, key: Key, declared: Declaration) -> tuple[Trouble | None, str | None]:
-        """What the api refuses, and why it could not be asked. An outage of the api keeps nobody from workers."""
+    async def _declare(
+        self, key: Key, declared: Declaration, trouble: Trouble | None
+    ) -> tuple[Trouble | None, str | None]:
+        """What the api refuses, and why it could not be asked. An outage of the api keeps nobody from workers. A
+        trouble whose words changed and whose reason did not is told when the rest is told again."""
+        gist = declared.limits, None if trouble is None else trouble.reason
         told, when = self._told.get(key, (None, self._now()))
-        if declared.spec is None or (
-            told == declared.limits and (self._now() - when).total_seconds() < DECLARE_SECONDS
-        ):
+        if declared.spec is None or (told == gist and (self._now() - when).total_seconds() < DECLARE_SECONDS):
             return None, None
-        queue = DeclaredQueue(namespace=key[0], name=key[1], spec=msgspec.Raw(declared.limits))
+        queue = DeclaredQueue(
+            namespace=key[0],
+            name=key[1],
+            spec=msgspec.Raw(declared.limits),
+            trouble=None
+            if trouble is None
+            else ToldTrouble(reason=trouble.reason, message=redacted_line(trouble.shown)),
+        )
         try:
             [answer] = (await self._door.ensure_queues(self._cluster_id, [queue])).queues
         except DoorError as error:
             return None, error.detail
         if answer.outcome == "ensured":
-            self._told[key] = (declared.limits, self._now())
+            self._told[key] = (gist, self._now())
             return None, None
         field = f"/spec{answer.field}" if answer.field else None
         return refused(answer.code or "Rejected", field, answer.detail or "the api refuses it"), None
@@ -129,6 +154,10 @@ class QueueReconciler:
             log.info("TaskQueue %(namespace)s/%(name)s went while its status was made", queue["metadata"])
             return SETTLING_SECONDS
         return RESYNC_SECONDS
+
+
+def _as_told(trouble: Trouble | None) -> ToldTrouble | None:
+    return None if trouble is None else ToldTrouble(reason=trouble.reason, message=redacted_line(trouble.shown))
 
 
 def _text(moment: dt.datetime) -> str:

@@ -20,3 +20,5 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     refused: Trouble | None = None
     unreachable: str | None = None
     """Why the api could not be told of the queue."""
+    orphans_held: int | None = 0
+    """Jobs of its namespace that wait for `taskjob orphans confirm`; None: no sweep has said yet."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from taskjob.wire.operator_messages import QueueNumbers
 from taskjob_operator.queues.conditions import Said, conditions
+from taskjob_operator.queues.conditions import unknown as conditions_unknown
 from taskjob_operator.queues.seen import Seen
 
 NUMBERS_SECONDS = 10.0
@@ -33,7 +34,7 @@ def status_of(seen: Seen, before: Mapping[str, Any], *, now: str) -> dict[str, A
         "pausedBy": paused_by,
         "statsAt": now,
         **_numbers(seen.numbers, before),
-        "conditions": [_condition(each, seen.generation, before, now) for each in said],
+        "conditions": [*(_condition(each, seen.generation, before, now) for each in said), *_kept(seen, before)],
     }
     if pool.desired is not None:
         status["desiredReplicas"] = pool.desired
@@ -105,6 +106,11 @@ def in_words(seconds: int) -> str:
     if minutes >= 2:
         return f"{minutes}m{rest}s" if minutes < 10 and rest else f"{minutes}m"
     return f"{seconds}s"
+
+
+def _kept(seen: Seen, before: Mapping[str, Any]) -> list[Any]:
+    unknown = conditions_unknown(seen, before.get("observedGeneration", 0))
+    return [each for each in before.get("conditions") or () if each.get("type") in unknown]
 
 
 def _condition(said: Said, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:

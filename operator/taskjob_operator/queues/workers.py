@@ -132,7 +132,8 @@ class Workers:
         wanted = _wanted(live, declared)
         if live["spec"].get("replicas") != wanted:
             await self._cluster.scale(namespace, name, wanted)
-        return await self._judged(live, namespace, wanted)
+        # How long its pods may drain is its owner's to say, beside their grace period.
+        return msgspec.structs.replace(await self._judged(live, namespace, wanted), drain_seconds=None)
 
     async def _judged(self, live: Object, namespace: str, wanted: int) -> Pool:
         pool = pool_of(live, desired=wanted)

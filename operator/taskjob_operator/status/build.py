@@ -10,6 +10,7 @@ from taskjob.model import ErrorInfo, Job, Micros, Phase, Reason, format_time
 from taskjob.model.spans import span
 from taskjob_operator.status.conditions import conditions_of
 from taskjob_operator.status.document import MAX_ERROR, MAX_MESSAGE, MAX_RESULT, TaskJobStatus, bounded
+from taskjob_operator.status.queued import waits_for_a_worker
 from taskjob_operator.status.redact import redacted_line
 
 _MESSAGES = {
@@ -64,7 +65,7 @@ def _message(job: Job) -> str:
     told = f": {error}" if error else ""
     match job.reason:
         case Reason.QUEUED:
-            return f"waits for a worker of queue {job.queue}: see kubectl get tq {job.queue}, kubectl taskjob explain"
+            return waits_for_a_worker(job.queue)
         case Reason.DELAYED:
             return f"not before {_second(job.due_at)}"
         case Reason.BACKOFF:

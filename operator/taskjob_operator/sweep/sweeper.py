@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
 
 from taskjob.wire.operator_messages import MAX_ITEMS, OwnedJob, ReportOrphans
@@ -20,6 +21,7 @@ from taskjob_operator.reconcile.departures import Departures
 from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.owned import read_owned
 from taskjob_operator.reconcile.predecessors import Predecessors
+from taskjob_operator.sweep.brake import Brake
 from taskjob_operator.sweep.listing import list_uids
 from taskjob_operator.sweep.orphans import absent, braked
 
@@ -44,6 +46,7 @@ class Sweeper:
         departures: Departures,
         predecessors: Predecessors,
         metrics: Metrics,
+        brake: Brake,
         namespaces: Sequence[str],
         every_seconds: float,
         confirm_seconds: float,
@@ -54,6 +57,7 @@ class Sweeper:
         self._departures = departures
         self._predecessors = predecessors
         self._metrics = metrics
+        self._brake = brake
         self._namespaces = namespaces
         self._every_seconds = every_seconds
         self._confirm_seconds = confirm_seconds
@@ -132,6 +136,7 @@ class Sweeper:
             "%d jobs have lost their TaskJob at once; none is cancelled until `taskjob orphans confirm`", len(orphans)
         )
         self._metrics.orphans.set(len(orphans))
+        self._brake.holds(Counter(one.owner.namespace for one in orphans))
         self._reported = True
         report = ReportOrphans(
             cluster_id=self._departures.cluster_id,
@@ -172,6 +177,7 @@ class Sweeper:
             await self._door.report_orphans(ReportOrphans(cluster_id=self._departures.cluster_id, total=0))
             self._reported = False
             self._metrics.orphans.set(0)
+            self._brake.holds({})
 
     async def _until_next(self) -> None:
         try:

@@ -43,6 +43,7 @@ def test_a_name_used_again_while_no_operator_ran_waits_too(jobs: Jobs, stack: St
 
 def test_too_many_orphans_at_once_wait_for_a_person(jobs: Jobs, stack: Stack) -> None:
     names = [f"many-{number}" for number in range(MANY)]
+    jobs.create_queue("images")
     with stack.operator() as first:
         for name in names:
             jobs.create(name, suspend=True)
@@ -54,7 +55,12 @@ def test_too_many_orphans_at_once_wait_for_a_person(jobs: Jobs, stack: Stack) ->
     with stack.operator(LEASE_SECONDS="4") as second:
         eventually(lambda: second.metric("taskjob_operator_orphans_held") == MANY, "the alarm")
         assert {"submitted"} == {one["phase"] for one in stack.engine_jobs(jobs.namespace)}
+        eventually(lambda: f"{MANY} jobs" in held(jobs), "the condition of the TaskQueue")
+        second.kill()
 
+    with stack.operator(LEASE_SECONDS="4") as second:
+        eventually(lambda: second.metric("taskjob_operator_orphans_held") == MANY, "the alarm of the next operator")
+        assert f"{MANY} jobs" in held(jobs)
         assert all(name in orphans(stack, "list") for name in names)
         orphans(stack, "confirm", "--yes")
 
@@ -62,6 +68,13 @@ def test_too_many_orphans_at_once_wait_for_a_person(jobs: Jobs, stack: Stack) ->
             lambda: {"cancelled"} == {one["phase"] for one in stack.engine_jobs(jobs.namespace)}, "all are cancelled"
         )
         eventually(lambda: second.metric("taskjob_operator_orphans_held") == 0, "the alarm is over")
+        eventually(lambda: not held(jobs), "and so is the condition")
+
+
+def held(jobs: Jobs) -> str:
+    """What the condition OrphansHeld of the TaskQueue says; nothing where it has none."""
+    found = {one["type"]: one["message"] for one in jobs.queue("images").get("status", {}).get("conditions", ())}
+    return str(found.get("OrphansHeld", ""))
 
 
 def orphans(stack: Stack, *words: str) -> str:

@@ -219,3 +219,49 @@ def test_a_foreign_selector_is_written_as_text() -> None:
     deployment = {"metadata": {}, "spec": {"selector": selector}, "status": {}}
 
     assert pool_of(deployment, desired=1).selector == "a=1,b=2,c in (x,y),d notin (z),e,!f"
+
+
+def usual(seconds: float | None) -> QueueNumbers:
+    return msgspec.structs.replace(NUMBERS, run_seconds_p95=seconds)
+
+
+DRAINED = msgspec.structs.replace(POOL, drain_seconds=45)
+"""30 seconds to drain, and 15 for the kubelet."""
+
+
+def test_jobs_that_run_longer_than_a_drain_are_a_condition() -> None:
+    told = condition(status(pool=DRAINED, numbers=usual(30.5)), "DrainTooShort")
+
+    assert told[:2] == ("True", "DrainTooShort")
+    assert "a worker that is told to go has 30 s" in told[2]
+    assert "worker.drainSeconds" in told[2]
+    assert condition(status(pool=DRAINED, numbers=usual(30.0)), "DrainTooShort") == ("", "", "")
+    assert condition(status(pool=POOL, numbers=usual(900.0)), "DrainTooShort") == ("", "", ""), "others' pods"
+
+
+def test_orphans_that_are_held_back_are_a_condition_of_every_queue_of_their_namespace() -> None:
+    told = condition(status(orphans_held=30), "OrphansHeld")
+
+    assert told[:2] == ("True", "TooManyAtOnce")
+    assert "30 jobs" in told[2]
+    assert "taskjob orphans confirm" in told[2]
+    assert condition(status(orphans_held=0), "OrphansHeld") == ("", "", "")
+
+
+def test_what_is_not_known_now_stays_as_it_was() -> None:
+    """After a restart of the api nobody knows how long jobs run, after one of the operator nobody knows of orphans."""
+    before = status(pool=DRAINED, numbers=usual(99.0), orphans_held=30)
+
+    for numbers in (usual(None), None):
+        after = status(before, LATER, pool=DRAINED, numbers=numbers, orphans_held=None)
+        for kind in ("DrainTooShort", "OrphansHeld"):
+            assert condition(after, kind) == condition(before, kind)
+        assert not differs(after, before, ignore=COUNTING)
+
+
+def test_what_was_said_of_another_drain_does_not_stay() -> None:
+    before = status(pool=DRAINED, numbers=usual(99.0))
+
+    after = status(before, LATER, generation=4, pool=DRAINED, numbers=usual(None))
+
+    assert condition(after, "DrainTooShort") == ("", "", "")
