@@ -74,16 +74,10 @@ def read_status(raw: Any) -> TaskJobStatus:
 
 def digest_of(status: TaskJobStatus) -> bytes:
     """Equal for statuses that say the same; when a condition last changed is not compared."""
-    bare = msgspec.structs.replace(
-        status,
-        conditions=tuple(
-            sorted(
-                (msgspec.structs.replace(one, last_transition_time="") for one in status.conditions),
-                key=lambda one: one.type,
-            )
-        ),
-    )
-    return hashlib.blake2b(msgspec.json.encode(bare), digest_size=8).digest()
+    said = sorted((one.type, one.status, one.observed_generation, one.reason, one.message) for one in status.conditions)
+    # Every field: `omit_defaults` leaves out what *is* the default, not what equals it, as what was read does.
+    whole = msgspec.structs.asdict(status) | {"conditions": said}
+    return hashlib.blake2b(msgspec.json.encode(whole), digest_size=8).digest()
 
 
 def bounded(text: str, most: int) -> str:

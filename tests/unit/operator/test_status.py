@@ -124,6 +124,14 @@ def test_what_is_read_back_says_the_same(one: Job) -> None:
     assert digest_of(status) == look(raw_object(status=stored)).standing.digest
 
 
+def test_what_waits_without_a_job_and_is_read_back_says_the_same() -> None:
+    """Else it would be written again and again while nothing changes."""
+    status = jobless.waiting("ApiUnavailable", "it goes on trying", generation=1, now=AT)
+    stored = msgspec.json.decode(msgspec.json.encode(status.written()))
+
+    assert digest_of(status) == look(raw_object(status=stored)).standing.digest
+
+
 def test_texts_that_differ_differ() -> None:
     assert digest_of(built(job(progress="1/2"))) != digest_of(built(job(progress="2/2")))
 
