@@ -55,10 +55,12 @@ def _restarted(pod: Mapping[str, Any], status: Mapping[str, Any]) -> Fact | None
             continue
         state = container.get("state") or {}
         ended = state.get("terminated") or (container.get("lastState") or {}).get("terminated")
-        if not ended:
-            return None
+        if not ended or not ended.get("finishedAt"):
+            return (
+                None  # a kubelet that lost sight of a container does not know when it ended, nor which process it was
+            )
         reason: Reason = "OOMKilled" if ended.get("reason") == "OOMKilled" else "PodFailed"
-        return _fact(pod, reason, _how(ended), before=ended.get("finishedAt"))
+        return _fact(pod, reason, _how(ended), before=ended["finishedAt"])
     return None
 
 

@@ -12,6 +12,8 @@ METADATA = {"namespace": "media", "name": "w-1", "uid": "u-1"}
 RUNNING = {"state": {"running": {"startedAt": "2026-11-23T06:00:00Z"}}}
 KILLED = {"state": {"terminated": {"exitCode": 137, "reason": "Error", "finishedAt": "2026-11-23T06:00:09Z"}}}
 OOM = {"state": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-23T06:00:09Z"}}}
+UNKNOWN = {"state": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "finishedAt": None}}}
+"""After a reboot of its node: which process of the pod ended, and when, nobody knows."""
 ENDED = "the worker ended with status 137"
 
 
@@ -38,6 +40,8 @@ def fact(reason: Any, message: str = "", **fields: Any) -> Fact:
         pod(RUNNING, status={"phase": "Failed", "reason": "NodeLost"}),
         pod(RUNNING, status={"conditions": [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]}),
         pod({"state": {"waiting": {"reason": "ContainerCreating"}}}),
+        pod({**RUNNING, "lastState": UNKNOWN["state"]}),
+        pod(UNKNOWN),
         {"metadata": METADATA},
     ],
 )
