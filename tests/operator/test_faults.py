@@ -146,6 +146,20 @@ def test_a_definition_that_is_not_served_proves_no_deletion(
     assert operator.process.poll() is None
 
 
+def test_a_definition_that_goes_in_the_middle_of_a_sweep_ends_that_sweep_alone(
+    cluster: ScriptedCluster, engine: LiveStack, operator: LiveOperator
+) -> None:
+    job = running_job(cluster, "lost")
+    eventually(lambda: operator.metric("taskjob_operator_sweeps_total") == 1, "the first sweep")
+    cluster.fail("get taskjobs", 404)
+    cluster.delete(NS, "lost", unseen=True)
+
+    cluster.break_watches("taskjobs", 410)
+
+    eventually(lambda: phase_in_engine(engine, job) == "cancelled", "a later sweep")
+    assert operator.process.poll() is None
+
+
 def test_a_finished_taskjob_is_deleted_when_its_time_is_over(cluster: ScriptedCluster, operator: LiveOperator) -> None:
     cluster.create(NS, "brief", **ADD, ttlSecondsAfterFinished=1)
 

@@ -106,11 +106,11 @@ class KubeClient:
         silent for so long."""
         url = URL(f"{self._connection.server}{path}?{urlencode(query)}", encoded=True)
         headers = {"Accept": JSON}
-        if token := self._read_token():
-            headers["Authorization"] = f"Bearer {token}"
         patience = aiohttp.ClientTimeout(total=None, connect=5.0, sock_read=silent_seconds)
         rest = b""
         try:
+            if token := self._read_token():
+                headers["Authorization"] = f"Bearer {token}"
             async with self._session.get(url, headers=headers, timeout=patience) as response:
                 if response.status >= 400:
                     raise error_of(response.status, await response.read(), response.headers.get("Retry-After"))
@@ -133,13 +133,13 @@ class KubeClient:
     ) -> bytes:
         url = URL(f"{self._connection.server}{path}{'?' if query else ''}{urlencode(query)}", encoded=True)
         headers = {"Accept": accept}
-        if token := self._read_token():
-            headers["Authorization"] = f"Bearer {token}"
         data = None
         if body is not None:
             data = msgspec.json.encode(body)
             headers["Content-Type"] = content_type
         try:
+            if token := self._read_token():
+                headers["Authorization"] = f"Bearer {token}"
             async with self._session.request(method, url, data=data, headers=headers) as response:
                 answer = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

@@ -152,13 +152,19 @@ class Sweeper:
         return False
 
     async def _give_up(self, orphans: Sequence[OwnedJob]) -> None:
-        """A last look at each, some at a time."""
+        """A last look at each, some at a time. Raises `KubeError` where nobody could say of one."""
         left = iter(orphans)
+        untold: list[KubeError] = []
 
         async def look() -> None:
             for one in left:
                 owner = one.owner
-                if not await self._departures.is_gone(owner.namespace, owner.name, owner.uid):
+                try:
+                    gone = await self._departures.is_gone(owner.namespace, owner.name, owner.uid)
+                except KubeError as error:  # not out of the group, which would make another kind of error of it
+                    untold.append(error)
+                    continue
+                if not gone:
                     continue
                 record = self._index.get(owner.uid)
                 if record is None:
@@ -171,6 +177,8 @@ class Sweeper:
         async with asyncio.TaskGroup() as group:
             for _ in range(8):
                 group.create_task(look())
+        if untold:
+            raise untold[0]
 
     async def _clear_report(self) -> None:
         if self._reported:

@@ -10,8 +10,9 @@ import yaml
 from operator_jobs import raw_object
 
 from taskjob.errors import InvalidError
-from taskjob_operator.kube.errors import error_of
-from taskjob_operator.kube.target import find_connection
+from taskjob_operator.kube.client import KubeClient
+from taskjob_operator.kube.errors import KubeError, error_of
+from taskjob_operator.kube.target import Connection, find_connection
 from taskjob_operator.record import MalformedError, look
 from taskjob_operator.settings import read_settings
 
@@ -50,6 +51,16 @@ def test_a_kubeconfig_with_files_beside_it_and_a_token_that_is_read_again(tmp_pa
 
     token.write_text("two")
     assert "two" == found.read_token()
+
+
+async def test_a_token_that_cannot_be_read_just_now_is_a_call_without_an_answer(tmp_path: Path) -> None:
+    kube = KubeClient(Connection(server="http://127.0.0.1:1", token_file=str(tmp_path / "token")))
+
+    with pytest.raises(KubeError, match="FileNotFoundError") as refused:
+        await kube.get("/version")
+
+    assert refused.value.transient
+    await kube.close()
 
 
 @pytest.mark.parametrize(
