@@ -28,7 +28,11 @@ QUEUES: tuple[Row, ...] = (
             "e2e/queues/test_workers.py::*not_built_yet*",
         ),
     ),
-    ("Q4", "deploymentRef: watched and scaled, never templated", ("e2e/queues/test_workers.py::*referred*",)),
+    (
+        "Q4",
+        "deploymentRef: watched and scaled, never templated; never by two that disagree",
+        ("e2e/queues/test_workers.py::*referred*", "operator/test_queues.py::*"),
+    ),
     (
         "Q5",
         "image, crash, quota, missing rights and templates are conditions that say what mends them",

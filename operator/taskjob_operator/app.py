@@ -119,6 +119,7 @@ class Operator:
             brake=brake,
             cluster_id=cluster_id,
             gateway_url=self._settings.gateway_url,
+            namespaces=namespaces,
         )
 
         def watch_began_anew() -> None:

@@ -46,7 +46,7 @@ class TaskQueues:
         brake: Brake,
         cluster_id: str,
         gateway_url: str,
-        namespaces: Collection[str] = (),
+        namespaces: Collection[str],
     ) -> None:
         self._kube = kube
         self._namespaces = namespaces
@@ -101,7 +101,7 @@ class TaskQueues:
             group.create_task(self._agenda.run(LOOKS_AT_ONCE))
             group.create_task(self._numbers.run())
             group.create_task(self._ends.run())
-            group.create_task(self._watch_namespaces())
+            group.create_task(self._watch_namespaces(group))
             group.create_task(self._look_for_gone())
 
     async def _look_for_gone(self) -> None:
@@ -126,23 +126,18 @@ class TaskQueues:
     async def _look(self, key: Key) -> float | None:
         return await self._reconciler.look(key)
 
-    async def _watch_namespaces(self) -> None:
-        """Deployments and worker pods are watched where a TaskQueue has workers, and nowhere else."""
+    async def _watch_namespaces(self, group: asyncio.TaskGroup) -> None:
+        """Deployments and worker pods are watched where a TaskQueue has workers, and nowhere else. A watch that fails
+        for no reason of the cluster's fails the group: it must not be missing unseen."""
         watching: dict[str, asyncio.Task[None]] = {}
-        try:
-            while True:
-                await self._pools_changed.wait()
-                self._pools_changed.clear()
-                wanted = {namespace for namespace, _ in self._pools}
-                for namespace in wanted - watching.keys():
-                    watching[namespace] = asyncio.create_task(self._watch(namespace), name=f"watch {namespace}")
-                for namespace in watching.keys() - wanted:
-                    watching.pop(namespace).cancel()
-        finally:
-            for task in watching.values():
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*watching.values(), return_exceptions=True)
+        while True:
+            await self._pools_changed.wait()
+            self._pools_changed.clear()
+            wanted = {namespace for namespace, _ in self._pools}
+            for namespace in wanted - watching.keys():
+                watching[namespace] = group.create_task(self._watch(namespace), name=f"watch {namespace}")
+            for namespace in watching.keys() - wanted:
+                watching.pop(namespace).cancel()
 
     async def _watch(self, namespace: str) -> None:
         deployments = NamespacedWatch(self._kube, DEPLOYMENTS, namespace, self._on_deployment)

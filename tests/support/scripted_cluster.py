@@ -21,7 +21,7 @@ from aiohttp import web
 
 PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
-    r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status))?"
+    r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status|scale))?"
 )
 SERVED = {
     "/api": {"versions": ["v1"]},
@@ -84,6 +84,14 @@ class ScriptedCluster:
     def create(self, namespace: str, name: str, metadata: dict[str, Any] | None = None, **spec: Any) -> None:
         body = {"metadata": metadata or {}, "spec": {"queue": "default"} | spec}
         self._in_loop(lambda: self._put("taskjobs", namespace, name, body, "ADDED"))
+
+    def put(self, plural: str, namespace: str, name: str, **body: Any) -> None:
+        """An object of another kind, there from now on."""
+        kind = "MODIFIED" if (plural, namespace, name) in self._objects else "ADDED"
+        self._in_loop(lambda: self._put(plural, namespace, name, body, kind))
+
+    def get(self, plural: str, namespace: str, name: str) -> dict[str, Any]:
+        return self._objects[plural, namespace, name]
 
     def edit(self, namespace: str, name: str, **spec: Any) -> None:
         """As a user does: the generation grows."""
@@ -216,6 +224,9 @@ class ScriptedCluster:
         one = self._objects.get(key)
         if one is None:
             return self._failure(404, found["name"])
+        if found["sub"] == "scale":
+            spec = {**one["spec"], **(await request.json())["spec"]}
+            return web.json_response(self._put(*key, {**one, "spec": spec}, "MODIFIED"))
         test, add = await request.json()
         if one["metadata"]["uid"] != test["value"]:
             return self._failure(422, found["name"])

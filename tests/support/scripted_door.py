@@ -28,6 +28,8 @@ class ScriptedDoor:
         self.told: list[list[wire.DeclaredJob]] = []
         self.acknowledged: list[tuple[str, int]] = []
         self.disowned: list[wire.DisownedJob] = []
+        self.managed: tuple[tuple[str, str], ...] = ()
+        self.queues: list[wire.DeclaredQueue] = []
         self.tokens: list[str | None] = []
         self.verdict: Callable[[wire.DeclaredJob], wire.EnsuredJob | None] = lambda _: None
         self.refuse: Callable[[str, Any], tuple[int, str] | None] = lambda _path, _request: None
@@ -64,7 +66,9 @@ class ScriptedDoor:
             "jobs/changes": (wire.ReadChanges, self._changes),
             "jobs/owned": (wire.ReadOwned, self._owned),
             "orphans": (wire.ReportOrphans, lambda _: wire.OrphansReported(confirmed=False)),
-            "queues/managed": (wire.ReadManagedQueues, lambda _: wire.ManagedQueues(queues=())),
+            "queues/managed": (wire.ReadManagedQueues, lambda _: wire.ManagedQueues(queues=self.managed)),
+            "queues/ensure": (wire.EnsureQueues, self._ensure_queues),
+            "queues/numbers": (wire.ReadQueueNumbers, lambda _: wire.QueueNumbersRead(now=AT, queues=())),
         }
         kind, answer = kinds[path]
         asked = msgspec.json.decode(body, type=kind)
@@ -97,6 +101,10 @@ class ScriptedDoor:
             ),
         )
         return wire.EnsuredJob(outcome="owned", job=job)
+
+    def _ensure_queues(self, request: wire.EnsureQueues) -> wire.QueuesEnsured:
+        self.queues.extend(request.queues)
+        return wire.QueuesEnsured(queues=tuple(wire.EnsuredQueue(outcome="ensured") for _ in request.queues))
 
     def _disown(self, request: wire.DisownJobs) -> wire.JobsDisowned:
         self.disowned.extend(request.jobs)

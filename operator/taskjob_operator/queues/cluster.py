@@ -42,6 +42,9 @@ class Cluster:
         )
         return list(msgspec.json.decode(body).get("items") or ())
 
+    async def queues(self, namespace: str) -> list[Object]:
+        return [queue async for page in self._kube.pages(TASKQUEUES.collection(namespace)) for queue in page]
+
     async def apply(self, resource: Resource, desired: Object, *, uid: str | None) -> Object:
         """Server-side apply with force. With `uid` only to that very object: another one of the name is a 409."""
         if uid is not None:

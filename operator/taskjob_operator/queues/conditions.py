@@ -81,8 +81,8 @@ def _scaling(seen: Seen) -> Said:
         return Said("ScalingActive", "False", "NoWorkersDeclared", "the TaskQueue declares no workers to scale")
     if seen.mode == "Disabled":
         return Said("ScalingActive", "False", "Disabled", "the number of workers is left to others")
-    if seen.pool.trouble is not None and seen.pool.trouble.condition == "WorkersForbidden":
-        return Said("ScalingActive", "False", "WorkersForbidden")
+    if seen.pool.trouble is not None and seen.pool.trouble.condition in {"WorkersForbidden", "ScalingConflict"}:
+        return Said("ScalingActive", "False", seen.pool.trouble.condition)
     return Said("ScalingActive", "True", seen.mode, "spec.replicas says how many")
 
 

@@ -19,6 +19,9 @@ _UNTYPED = "failed to create typed patch object"
 """Server-side apply answers 500 to a value of the wrong type."""
 
 
+_WEBHOOK = "failed calling webhook"
+
+
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     """`condition` is the type of the status condition; `final` means that only a person can mend it."""
 
@@ -46,6 +49,8 @@ def of_refusal(error: KubeError, namespace: str) -> Trouble | None:
         )
     if error.status in {400, 422} or (error.status == 500 and _UNTYPED in error.message):
         return Trouble(reason="InvalidTemplate", message=error.message, final=True)
+    if error.status == 500 and _WEBHOOK in error.message:  # it may stay so for days, and only a person mends it
+        return Trouble(reason="WebhookFailed", message=error.message)
     return None
 
 

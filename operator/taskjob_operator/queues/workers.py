@@ -15,6 +15,7 @@ from taskjob_operator.queues import trouble as troubles
 from taskjob_operator.queues.cluster import DEPLOYMENTS, DISRUPTION_BUDGETS, SERVICE_ACCOUNTS, Cluster, Object
 from taskjob_operator.queues.declaration import Declaration
 from taskjob_operator.queues.pool import Pool, pool_of
+from taskjob_operator.queues.sharing import conflict
 from taskjob_operator.queues.trouble import Trouble
 from taskjob_operator.resources.deployment import deployment, replicas_of
 from taskjob_operator.resources.disruption_budget import disruption_budget
@@ -49,7 +50,7 @@ class Workers:
             if spec.worker is not None:
                 return await self._own(queue, declared)
             if spec.deployment_ref is not None:
-                return await self._referred(namespace, spec.deployment_ref.name, declared)
+                return await self._referred(queue, spec.deployment_ref.name, declared)
         except KubeError as error:
             found = troubles.of_refusal(error, namespace)
             if found is None:
@@ -123,17 +124,22 @@ class Workers:
             uid = None if live is None else live["metadata"]["uid"]
             await self._cluster.apply(DISRUPTION_BUDGETS, desired, uid=uid)
 
-    async def _referred(self, namespace: str, name: str, declared: Declaration) -> Pool:
+    async def _referred(self, queue: Object, name: str, declared: Declaration) -> Pool:
         """Someone else's Deployment: observed, and scaled in mode Manual. Its template is never touched."""
+        namespace = queue["metadata"]["namespace"]
         live = await self._cluster.find(DEPLOYMENTS, namespace, name)
         if live is None:
             missing = Trouble(reason="DeploymentNotFound", message=f"there is no Deployment {name} in {namespace}")
             return Pool(declared=True, desired=declared.replicas, trouble=missing)
         wanted = _wanted(live, declared)
-        if live["spec"].get("replicas") != wanted:
+        contested = None
+        if declared.mode == "Manual":
+            contested = conflict(live, queue, wanted, await self._cluster.queues(namespace))
+        if contested is None and live["spec"].get("replicas") != wanted:
             await self._cluster.scale(namespace, name, wanted)
         # How long its pods may drain is its owner's to say, beside their grace period.
-        return msgspec.structs.replace(await self._judged(live, namespace, wanted), drain_seconds=None)
+        pool = msgspec.structs.replace(await self._judged(live, namespace, wanted), drain_seconds=None)
+        return pool if contested is None else msgspec.structs.replace(pool, trouble=contested)
 
     async def _judged(self, live: Object, namespace: str, wanted: int) -> Pool:
         pool = pool_of(live, desired=wanted)

@@ -42,6 +42,7 @@ UNSCHEDULABLE = {
         (403, 'deployments.apps "a" is forbidden: exceeded quota: few', "QuotaExceeded", "WorkersFailing"),
         (422, "Deployment.apps is invalid: spec.template.spec.affinity", "InvalidTemplate", "WorkersFailing"),
         (400, "strict decoding error: unknown field", "InvalidTemplate", "WorkersFailing"),
+        (500, 'Internal error occurred: failed calling webhook "a.b"', "WebhookFailed", "WorkersFailing"),
         (500, "failed to create typed patch object (a; b): .spec: expected list", "InvalidTemplate", "WorkersFailing"),
     ],
 )
