@@ -56,12 +56,15 @@ class Stoppages:
             queue.seen, queue.since = trouble, self._clock()
 
     def gone(self, key: Key) -> None:
-        """There is no such TaskQueue."""
-        self._queues[key] = _Told(None, None, self._clock())
+        """There is no such TaskQueue. Remembered only as long as that is not clear by itself."""
+        if self._is_grown():
+            self._queues.pop(key, None)
+        else:
+            self._queues[key] = _Told(None, None, self._clock())
 
     def knows(self, namespace: str, queue: str) -> bool:
         """Whether `of` says how it is. Before the first look at a queue its TaskJobs go on saying what they say."""
-        return (namespace, queue) in self._queues or self._clock() - self._born > UNKNOWN_SECONDS
+        return (namespace, queue) in self._queues or self._is_grown()
 
     def of(self, namespace: str, queue: str) -> Trouble | None:
         """What the TaskJobs of this queue are to say now."""
@@ -70,6 +73,9 @@ class Stoppages:
             return None
         self._settle(found)
         return found.told
+
+    def _is_grown(self) -> bool:
+        return self._clock() - self._born > UNKNOWN_SECONDS
 
     def _settle(self, queue: _Told) -> None:
         least = STANDS_SECONDS if queue.told is None else OVER_SECONDS

@@ -1,9 +1,10 @@
-"""TaskJobs whose workers' pods cannot run: an image that cannot be pulled, a quota."""
+"""TaskJobs whose workers' pods cannot run: images, crashes, a quota, a refused spec."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from control_plane import ControlPlane
 from live_operator import eventually
 
@@ -31,34 +32,48 @@ def until_reason(queues: Any, name: str, reason: str) -> dict[str, Any]:
     return job(queues, name)
 
 
-def cannot_pull(queues: Any, plane: ControlPlane) -> None:
+def cannot_run(queues: Any, plane: ControlPlane, reason: str, message: str) -> None:
     """What a kubelet says of such a pod; here there are no nodes."""
     pods = f"/api/v1/namespaces/{queues.namespace}/pods"
     [pod] = eventually(lambda: plane.call("GET", pods)["items"], "the worker's pod", 60)
-    waiting = {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}
     container = {
         "name": pod["spec"]["containers"][0]["name"],
         "image": WORKER["image"],
         "imageID": "",
         "ready": False,
         "restartCount": 0,
-        "state": {"waiting": waiting},
+        "state": {"waiting": {"reason": reason, "message": message}},
     }
     status = {"status": {"phase": "Pending", "containerStatuses": [container]}}
     plane.call("PATCH", f"{pods}/{pod['metadata']['name']}/status", status, STRATEGIC)
 
 
-def test_an_image_that_cannot_be_pulled_becomes_the_reason_of_the_jobs(queues: Any, plane: ControlPlane) -> None:
+@pytest.mark.parametrize(
+    ("reason", "message", "said"),
+    [
+        ("ImagePullBackOff", "Back-off pulling image", "shop/resize:2: Back-off pulling image"),
+        ("CrashLoopBackOff", "back-off 10s restarting failed container", "back-off 10s restarting"),
+    ],
+)
+def test_what_keeps_its_pods_from_running_becomes_the_reason_of_the_jobs(
+    queues: Any, plane: ControlPlane, reason: str, message: str, said: str
+) -> None:
     queues.create("images", worker=WORKER)
     create_job(queues, "early", "images")
     until_reason(queues, "early", "Queued")
 
-    cannot_pull(queues, plane)
+    cannot_run(queues, plane, reason, message)
 
-    status = until_reason(queues, "early", "ImagePullBackOff")
-    assert "no worker of queue images can start: shop/resize:2: Back-off pulling image" in status["message"]
+    assert f"no worker of queue images can start: {said}" in until_reason(queues, "early", reason)["message"]
     create_job(queues, "late", "images")
-    assert "Queued" == until_reason(queues, "late", "ImagePullBackOff")["phase"]
+    assert "Queued" == until_reason(queues, "late", reason)["phase"]
+
+
+def test_a_spec_that_is_refused_becomes_the_reason_of_the_jobs(queues: Any) -> None:
+    queues.create("images", worker=WORKER, circuitBreaker={"failurePercent": 50})
+    create_job(queues, "sum", "images")
+
+    assert "circuitBreaker" in until_reason(queues, "sum", "NotYetSupported")["message"]
 
 
 def test_a_quota_becomes_the_reason_of_the_jobs(queues: Any) -> None:

@@ -16,7 +16,10 @@ def ready(facts: Explanation, now: Micros) -> Answer:
             job,
             Reason.QUEUE_NOT_FOUND,
             f"There is no queue {job.queue!r} in namespace {job.namespace!r}.",
-            steps=(f"create the TaskQueue {job.queue}, or submit to a queue of: taskjob get queues",),
+            steps=(
+                f"create the TaskQueue {job.queue}, or submit to a queue of: taskjob get queues",
+                f"where there is one, it was refused and says why: kubectl describe taskqueue {job.queue}",
+            ),
         )
     if queue.deleted:
         return answer(

@@ -46,6 +46,8 @@ def test_unknown_queue():
     answer = explain(ready(queue=None), now=NOW)
     assert answer.reason is Reason.QUEUE_NOT_FOUND
     assert "no queue 'images' in namespace 'team'" in answer.sentence
+    assert "create the TaskQueue images" in answer.next_steps[0]
+    assert "kubectl describe taskqueue images" in answer.next_steps[1]
 
 
 def test_no_worker_at_all_and_none_for_the_task_are_told_apart():

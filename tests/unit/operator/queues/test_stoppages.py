@@ -93,8 +93,12 @@ def test_a_queue_without_a_taskqueue_stops_nobody() -> None:
     stoppages.saw(KEY, IMAGE)
 
     stoppages.gone(KEY)
+    assert stoppages.knows(*KEY)
     assert stoppages.of(*KEY) is None
     clock.now += UNKNOWN_SECONDS + 1
+    stoppages.saw(KEY, IMAGE)
+    stoppages.gone(KEY)
+    assert stoppages.of(*KEY) is None
     assert stoppages.knows("media", "never-seen")
     assert stoppages.of("media", "never-seen") is None
 
