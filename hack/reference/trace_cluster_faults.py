@@ -9,7 +9,11 @@ SLICE = "e2e/faults/test_chaos_on_a_cluster.py::*"
 
 FAULTS: tuple[Row, ...] = (
     ("F1", "the operator is killed at random under load", (LONG, SLICE)),
-    ("F2", "the operator is killed at each write", ("e2e/operator/test_kills.py::*",)),
+    (
+        "F2",
+        "the operator is killed at each write, for TaskJobs and for TaskQueues",
+        ("e2e/operator/test_kills.py::*", "e2e/queues/test_kills.py::*"),
+    ),
     ("F3", "the API server is restarted", (LONG, "e2e/operator/test_outages.py::*")),
     ("F4", "the api's pod is killed, by force, with grace, and as a process", (LONG, SLICE)),
     ("F5", "a worker's pod is deleted with grace and killed hard", (LONG, SLICE, "e2e/pods/test_deaths.py::*")),
@@ -27,6 +31,15 @@ FAULTS: tuple[Row, ...] = (
         "the same object applied twice; deleted and made again under the same name",
         (LONG, SLICE, "e2e/operator/test_deletions.py::*used_again*"),
     ),
-    ("F12", "a leader that is stopped and goes on when another leads", (LONG, "e2e/operator/test_leaders.py::*")),
+    (
+        "F12",
+        "a leader that is stopped and goes on when another leads, whose Lease was taken, or that cannot renew it",
+        (LONG, "e2e/operator/test_leaders.py::*", "e2e/queues/test_absence.py::*frozen*"),
+    ),
     ("F13", "no status goes backwards, as a watch sees it", (LONG, SLICE)),
+    (
+        "F14",
+        "a TaskQueue is deleted, with its workers or without them, or made again while no operator runs",
+        ("e2e/queues/test_absence.py::*",),
+    ),
 )

@@ -272,6 +272,11 @@ class Stack:
         """As the engine has them."""
         return list(self._rest(f"{namespace}/jobs")["items"])
 
+    def engine_queue(self, namespace: str, name: str) -> dict[str, Any]:
+        """As the engine has it; empty where it has none."""
+        queues = self._rest(f"{namespace}/queues")["items"]
+        return next((dict(queue) for queue in queues if queue["name"] == name), {})
+
     def submit(self, namespace: str, document: dict[str, Any]) -> dict[str, Any]:
         """By REST."""
         return dict(self._rest(f"{namespace}/jobs", document))

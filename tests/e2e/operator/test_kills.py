@@ -7,13 +7,13 @@ that count them and kill the operator at the chosen one. The next operator takes
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 
 import pytest
 from control_plane import ControlPlane
 from counting_proxy import CountingProxy, running_proxy
 from live_operator import Jobs, LiveOperator, Stack, eventually
+from operator_killer import Killer
 
 MOST_WRITES = 9
 """A life of the three TaskJobs has no more, but for calls that only wait for news."""
@@ -32,23 +32,6 @@ def proxies(stack: Stack, plane: ControlPlane) -> Iterator[tuple[CountingProxy, 
     )
     with running_proxy(cluster), running_proxy(api):
         yield cluster, api
-
-
-class Killer:
-    """Ends an operator at one write that passes a proxy, counted from now."""
-
-    def __init__(self, operator: LiveOperator, proxy: CountingProxy, number: int, when: str) -> None:
-        self._operator = operator
-        self._number = len(proxy.changes) + number
-        self._when = when
-        self.fired = threading.Event()
-        proxy.act = self._act
-
-    def _act(self, number: int, when: str) -> None:
-        if not self.fired.is_set() and (number, when) == (self._number, self._when):
-            self.fired.set()
-            self._operator.kill()
-            raise ConnectionError
 
 
 def live_once(jobs: Jobs, prefix: str) -> None:

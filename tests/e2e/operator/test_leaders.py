@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
+from control_plane import ControlPlane, RefusedError
+from counting_proxy import CountingProxy, running_proxy
 from live_operator import SYSTEM, Jobs, Stack, Watch, eventually
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/taskjob-operator"
 TAKE_OVER_SECONDS = 10.0
+LEASE_SECONDS = "5"
+"""Where a standby has to watch the Lease stand still from its beginning, which takes all of it."""
 
 
 def test_a_second_operator_stands_by_and_takes_over(jobs: Jobs, stack: Stack) -> None:
@@ -57,3 +62,65 @@ def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes(jobs: Jobs, stack
         jobs.until("before", "Completed")
         jobs.until("meanwhile", "Completed")
         assert 2 == len(stack.engine_jobs(jobs.namespace))
+
+
+def test_a_leader_whose_lease_was_taken_ends_and_the_next_leads_in_time(
+    jobs: Jobs, stack: Stack, plane: ControlPlane
+) -> None:
+    """By whoever it was: a stranger took it, and never renews it."""
+
+    def take() -> Any:
+        lease = plane.call("GET", LEASE)
+        lease["spec"]["holderIdentity"] = "a-stranger"
+        try:
+            return plane.call("PUT", LEASE, lease)
+        except RefusedError as error:
+            if error.code != 409:
+                raise
+            return None  # the leader renewed it in between
+
+    with (
+        stack.operator(LEASE_SECONDS=LEASE_SECONDS) as first,
+        stack.operator(wait=False, LEASE_SECONDS=LEASE_SECONDS) as second,
+    ):
+        eventually(lambda: second.state() == "standby", "a standby")
+
+        eventually(take, "the Lease is taken")
+        taken = time.monotonic()
+        jobs.create("meanwhile")
+
+        assert 3 == first.process.wait(TAKE_OVER_SECONDS)
+        assert "another operator holds the Lease" in first.log()
+        second.wait_ready()
+        assert time.monotonic() - taken <= TAKE_OVER_SECONDS
+        jobs.until("meanwhile", "Completed")
+        assert 1 == len(stack.engine_jobs(jobs.namespace))
+
+
+def test_a_leader_that_cannot_renew_ends_and_the_next_leads_in_time(
+    jobs: Jobs, stack: Stack, plane: ControlPlane
+) -> None:
+    """All else of the API server still answers it."""
+    proxy = CountingProxy(
+        plane.url, counted=lambda method, path: method == "PUT" and path == LEASE, cafile=plane.authority
+    )
+
+    def cut(_number: int, _when: str) -> None:
+        raise ConnectionError
+
+    with (
+        running_proxy(proxy),
+        stack.operator(plane.kubeconfig_through(proxy.url), LEASE_SECONDS=LEASE_SECONDS) as first,
+        stack.operator(wait=False, LEASE_SECONDS=LEASE_SECONDS) as second,
+    ):
+        eventually(lambda: second.state() == "standby", "a standby")
+
+        proxy.act = cut
+        since = time.monotonic()
+
+        assert 3 == first.process.wait(TAKE_OVER_SECONDS)
+        assert "the Lease could not be renewed" in first.log()
+        second.wait_ready()
+        assert time.monotonic() - since <= TAKE_OVER_SECONDS
+        jobs.create("after")
+        jobs.until("after", "Completed")

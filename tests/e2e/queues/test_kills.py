@@ -1,0 +1,144 @@
+"""The operator killed at each write that it makes for a TaskQueue: the end is that of an undisturbed life.
+
+Once a write took effect, all that the operator knew is gone with it and the next one finds what is there; so each
+point between two writes is met by killing it after the first of them, before it has the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+from control_plane import ControlPlane
+from counting_proxy import CountingProxy, running_proxy
+from live_operator import LiveOperator, Stack, eventually
+from live_queues import Queues
+from operator_killer import Killer
+
+from taskjob_operator.resources.names import REPLICAS_MANAGER
+
+MOST_WRITES = 16
+"""A life has no more; the first one that ends undisturbed is the last."""
+
+OBJECTS = {"taskqueues", "deployments", "poddisruptionbudgets"}
+Step = tuple[str, Callable[[], object], Callable[[], bool]]
+
+
+class Life:
+    """One TaskQueue: made with three workers, edited in all that it writes through, deleted."""
+
+    def __init__(self, queues: Queues, stack: Stack, name: str) -> None:
+        self._queues = queues
+        self._stack = stack
+        self._name = name
+        self._workers = ""
+
+    def steps(self) -> Iterator[Step]:
+        """What to do, and whether it has been followed."""
+        queues, name = self._queues, self._name
+        first, second = {"image": "first:1"}, {"image": "second:2"}
+        yield (
+            "made",
+            lambda: queues.create(name, worker=first, replicas=3, limits={"maxConcurrency": 3}),
+            lambda: self._followed("first:1", workers=3, limit=3),
+        )
+        self._workers = queues.deployment(name)["metadata"]["uid"]  # type: ignore[index]
+        yield (
+            "edited",
+            lambda: queues.edit(name, worker=second, replicas=1, limits={"maxConcurrency": 4}),
+            lambda: self._followed("second:2", workers=1, limit=4),
+        )
+        assert self._workers == queues.deployment(name)["metadata"]["uid"]  # type: ignore[index]
+        yield "deleted", lambda: queues.delete(name), self._gone
+
+    def _followed(self, image: str, *, workers: int, limit: int) -> bool:
+        found = self._queues.get(self._name)
+        status = found.get("status") or {}
+        live = self._queues.deployment(self._name)
+        engine = self._stack.engine_queue(self._queues.namespace, self._name)
+        return (
+            status.get("observedGeneration") == found["metadata"]["generation"]
+            and status.get("desiredReplicas") == workers
+            and (self._queues.image(self._name), self._queues.replicas(self._name)) == (image, workers)
+            and live is not None
+            and _managers_of_replicas(live) == {REPLICAS_MANAGER}
+            and [owner["uid"] for owner in live["metadata"]["ownerReferences"]] == [found["metadata"]["uid"]]
+            and self._has_budget() == (workers > 1)
+            and engine.get("limits", {}).get("maxConcurrency") == limit
+        )
+
+    def _gone(self) -> bool:
+        """The cluster takes what the TaskQueue owned, without the operator; the api is told by it."""
+        engine = self._stack.engine_queue(self._queues.namespace, self._name)
+        return self._queues.deployment(self._name) is None and not self._has_budget() and engine.get("deleted") is True
+
+    def _has_budget(self) -> bool:
+        return self._queues.object(f"policy/v1 poddisruptionbudgets/taskqueue-{self._name}") is not None
+
+
+def _managers_of_replicas(deployment: dict[str, object]) -> set[str]:
+    """Whoever would have a say in it at the next apply."""
+    fields = deployment["metadata"]["managedFields"]  # type: ignore[index]
+    return {each["manager"] for each in fields if "f:replicas" in each["fieldsV1"].get("f:spec", {})}
+
+
+@contextlib.contextmanager
+def proxies(queues: Queues, stack: Stack) -> Iterator[tuple[CountingProxy, CountingProxy]]:
+    """Of the API server and of the api."""
+    place = f"/namespaces/{queues.namespace}/"
+
+    def written(method: str, path: str) -> bool:
+        _, here, rest = path.partition(place)
+        return bool(here) and method not in {"GET", "HEAD"} and rest.split("/")[0] in OBJECTS
+
+    cluster = CountingProxy(queues.plane.url, counted=written, cafile=queues.plane.authority)
+    api = CountingProxy(stack.url, counted=lambda _, path: path.endswith("/queues/ensure"))
+    with running_proxy(cluster), running_proxy(api):
+        yield cluster, api
+
+
+@pytest.mark.uncovered
+@pytest.mark.parametrize(
+    ("which", "meets"),
+    [
+        (
+            "objects",
+            {"PATCH deployments", "PATCH poddisruptionbudgets", "DELETE poddisruptionbudgets", "PATCH taskqueues"},
+        ),
+        ("calls", {"POST ensure"}),
+    ],
+)
+def test_killed_at_each_write_for_a_queue_it_ends_as_undisturbed(
+    plane: ControlPlane, stack: Stack, which: str, meets: set[str]
+) -> None:
+    queues = Queues(plane)
+    killed: list[str] = []
+    with proxies(queues, stack) as (cluster, api), contextlib.ExitStack() as operators:
+        kubeconfig = plane.kubeconfig_through(cluster.url)
+        proxy = cluster if which == "objects" else api
+
+        def start() -> LiveOperator:
+            return operators.enter_context(stack.operator(kubeconfig, API_URL=api.url, LEASE_SECONDS="4"))
+
+        operator = start()
+        points = [(1, "before"), *((number, "after") for number in range(1, MOST_WRITES + 1))]
+        for number, when in points:
+            killer = Killer(operator, proxy, number, when)
+            for step, act, reached in Life(queues, stack, f"{which}-{number}-{when}").steps():
+                act()
+                fired = killer.fired.is_set
+                eventually(lambda fired=fired, reached=reached: fired() or reached(), f"after {killed}: {step}")
+                if fired() and operator is killer.operator:
+                    operator = start()
+                    killed.append(proxy.changes[killer.number - 1])
+                    eventually(reached, f"killed {when} {killed[-1]}: {step}")
+            if not killer.fired.is_set():
+                break
+    assert not killer.fired.is_set(), "a life without a kill is the last"
+    assert {_gist(change) for change in killed} == meets
+
+
+def _gist(change: str) -> str:
+    method, _, path = change.partition(" ")
+    return f"{method} {next((word for word in path.split('/') if word in OBJECTS), path.rpartition('/')[2])}"
