@@ -54,6 +54,14 @@ def test_objects_name_their_namespace_unless_they_have_none(everything: Objects)
         assert (kind in CLUSTER_WIDE) == ("namespace" not in one["metadata"]), (kind, name)
 
 
+def test_a_namespace_may_look_like_a_number_or_a_truth_value(helm: Helm) -> None:
+    objects = helm.render("workerNamespaces={on}", namespace="2024")
+
+    assert {None, "2024", "on"} == {one["metadata"].get("namespace") for one in objects.values()}
+    [policy] = [one for (kind, name), one in objects.items() if (kind, name) == ("NetworkPolicy", "taskjob-api")]
+    assert "'kubernetes.io/metadata.name': 'on'" in str(policy)
+
+
 def test_two_releases_share_no_cluster_wide_object_but_the_definitions(helm: Helm) -> None:
     here, there = (helm.render(release=release) for release in ("one", "two"))
 
