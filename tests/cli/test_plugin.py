@@ -191,6 +191,14 @@ def test_what_stands_in_the_way_is_told(plugin, answers, code, told):
     assert "error: error:" not in err
 
 
+def test_of_several_apis_none_is_proposed(plugin):
+    """Anybody may label a Service so in a namespace of his own, and would be sent a token."""
+    plugin.answers |= {"get services": services("a/mine", "taskjob-system/taskjob-api")}
+    _, _, err = plugin("get", "jobs")
+    assert "TASKJOB_API_SERVICE=namespace/name, of the one that you trust" in err
+    assert not any("port-forward" in call for call in plugin.calls())
+
+
 def test_without_kubectl_it_says_where_to_get_it(plugin):
     (plugin.folder / "bin/kubectl").unlink()
     for arguments in (("cancel", "x"), ("get", "jobs", "-n", "a")):

@@ -72,7 +72,9 @@ class ClusterReach(Reach):
         names = [f"{item['metadata']['namespace']}/{item['metadata']['name']}" for item in items]
         if len(names) > 1:
             raise InvalidError(
-                f"this cluster has several apis: {', '.join(names)}", hint=f"export TASKJOB_API_SERVICE={names[0]}"
+                f"this cluster has several apis: {', '.join(names)}",
+                # None is proposed: whoever may make a Service anywhere may give it these labels, and gets a token.
+                hint="export TASKJOB_API_SERVICE=namespace/name, of the one that you trust with a token",
             )
         if not names:
             raise NotFoundError("TaskJob is not installed in this cluster", hint="helm install taskjob …")
