@@ -47,6 +47,9 @@ class Caller(Principal, frozen=True, kw_only=True):
             raise NotFoundError(f"no namespace {namespace!r}, or not yours")
         raise self._lack(right, namespace)
 
+    async def may_submit(self, namespace: str, queue: str) -> bool:
+        return await self.may_serve(namespace, queue) or await self._allows(Right.SUBMIT, namespace)
+
     def require_operator(self) -> None:
         """Raise `ForbiddenError` unless this caller may speak the operator protocol."""
         if Scope.OPERATOR not in self.scopes:

@@ -42,4 +42,9 @@ IDENTITY: tuple[Row, ...] = (
     ),
     ("D8", "least privilege of operator, api, workers and people", ("e2e/identity/test_rbac.py::*",)),
     ("D9", "a TaskQueue is no way to another identity", ("e2e/identity/test_admission.py::*",)),
+    (
+        "D10",
+        "the right to serve one queue of another namespace is none to fill its other queues",
+        ("gateway/test_refusals.py::*worker_may_serve", "api/test_identity.py::*right_to_create"),
+    ),
 )

@@ -271,6 +271,18 @@ async def test_a_worker_serves_its_own_namespace_and_elsewhere_what_it_may(clust
     assert not await person.may_serve("media", "images")
 
 
+async def test_a_workers_tasks_submit_where_it_serves_and_elsewhere_by_the_right_to_create(cluster):
+    user = "system:serviceaccount:media:w"
+    worker = await cluster.enter(cluster.kube.knows(user, "taskjob-worker", pod="u-1"))
+    cluster.kube.rights |= {(user, "create", "taskqueues/leases", "other", "images")}
+    cluster.allow(user, "create", namespace="third")
+
+    assert await worker.may_submit("media", "anything")
+    assert await worker.may_submit("other", "images")
+    assert not await worker.may_submit("other", "mail")
+    assert await worker.may_submit("third", "mail")
+
+
 async def test_every_right_has_its_verbs_on_a_resource_of_ours():
     assert {right.resource for right in Right} == {"taskjobs", "taskqueues"}
     assert not {Scope.WORKER, Scope.OPERATOR} & {right.scope for right in Right}

@@ -26,6 +26,7 @@ from taskjob.wire.messages import (
     Welcome,
     Witness,
 )
+from taskjob_api.auth import Caller
 from taskjob_api.gateway.authentication import Principal
 
 
@@ -230,3 +231,24 @@ async def test_a_huge_seq_hurts_nobody_else(house, hire):
 def test_not_a_number_is_no_duration():
     with pytest.raises(RefusedError, match="durationSeconds"):
         check(Exchange(seq=1, settle=(msgspec.structs.replace(SETTLE, duration_seconds=math.nan),)))
+
+
+@pytest.mark.parametrize(
+    ("scopes", "mail"),
+    [({"worker"}, ("rejected", "Forbidden", "/queue")), ({"worker", "submit"}, ("created", None, None))],
+)
+async def test_a_task_submits_to_the_queues_that_its_worker_may_serve(house, carrier, scopes, mail):
+    """Or, with the right to submit in that namespace, to all of them."""
+    queues = (("default", "*"), ("other", "images"))
+    house.authenticator.principal = Caller(name="w", queues=queues, scopes=frozenset(scopes), namespaces=("other",))
+    visitor = house.worker(carrier, queues=("images",))
+    visitor.hello = msgspec.structs.replace(visitor.hello, namespace="other")
+    items = tuple(map(msgspec.Raw, (b'{"task":"a","queue":"images"}', b'{"task":"b","queue":"mail"}')))
+
+    for worker, of_mail in ((visitor, mail), (house.worker(carrier), ("created", None, None))):
+        await worker.enter()
+        message = Submit(request=1, items=items)
+        answer = await worker.call(message if carrier == "tcp" else worker.named(message))
+        told = [(verdict.outcome, verdict.code, verdict.field) for verdict in answer.verdicts]
+        assert told == [("created", None, None), of_mail]
+        await dismiss(worker)

@@ -32,6 +32,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         """Raises `UnavailableError` where it cannot be found out now."""
         return any(allowed in {ANY, namespace} and name in {ANY, queue} for allowed, name in self.queues)
 
+    async def may_submit(self, namespace: str, queue: str) -> bool:
+        """Whether a task that this worker runs may submit to that queue: to those that the worker may serve. Raises as
+        `may_serve` does."""
+        return await self.may_serve(namespace, queue)
+
 
 class Authenticator(Protocol):
     async def authenticate(self, token: str | None, *, peer_is_loopback: bool) -> Principal:

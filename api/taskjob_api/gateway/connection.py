@@ -219,8 +219,9 @@ class Connection(asyncio.Protocol):
 
     async def _submit(self, intent: SubmitJobs) -> None:
         assert self._live is not None
+        assert self._principal is not None
         try:
-            self.send(await self._service.submit(self._live, intent.submit))
+            self.send(await self._service.submit(self._live, intent.submit, self._principal))
         except Exception as error:  # noqa: BLE001 - as above
             self._away(failure_of(error))
 

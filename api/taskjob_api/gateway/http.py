@@ -129,7 +129,7 @@ class HttpGateway:
             case Work():
                 return await self._exchange(live, intent, receive, caller)
             case SubmitJobs():
-                return await self._service.submit(live, intent.submit)
+                return await self._service.submit(live, intent.submit, principal)
             case Close():
                 _end_poll(live)
                 await self._service.leave(live)

@@ -295,8 +295,8 @@ class WorkerGateway:
         renewal = Renewal(ref=live.ref, ttl_seconds=self.exchanges.ttl_seconds, draining=True)
         await self._engine.renew(renewal)
 
-    async def submit(self, live: LiveSession, message: Submit) -> Submitted:
-        return await submit_jobs(self._engine, self._documents, message, namespace=live.namespace)
+    async def submit(self, live: LiveSession, message: Submit, principal: Principal) -> Submitted:
+        return await submit_jobs(self._engine, self._documents, message, namespace=live.namespace, principal=principal)
 
     async def keep_alive(self, message: Renew, principal: Principal) -> Update:
         """Renew from beside the worker, or learn there that it is dead."""

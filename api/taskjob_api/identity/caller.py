@@ -34,9 +34,14 @@ class ReviewedCaller(Caller, frozen=True, kw_only=True):
         access = Access(verb="create", resource="taskqueues", subresource="leases", namespace=namespace, name=queue)
         return await self.reviews.allows(self.subject, access)
 
+    async def may_submit(self, namespace: str, queue: str) -> bool:
+        """The right to serve one queue of another namespace is none to fill its other queues."""
+        return await self.may_serve(namespace, queue) or await self._may(Right.SUBMIT, namespace)
+
     async def _allows(self, right: Right, namespace: str) -> bool:
-        if not self.rest:
-            return False
+        return self.rest and await self._may(right, namespace)
+
+    async def _may(self, right: Right, namespace: str) -> bool:
         asked = [Access(verb=verb, resource=right.resource, namespace=namespace) for verb in right.verbs]
         return all(await asyncio.gather(*(self.reviews.allows(self.subject, access) for access in asked)))
 
