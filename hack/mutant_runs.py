@@ -54,6 +54,7 @@ class Verdict:
     passed: bool
     test: str = ""
     """The one that failed, or hung; empty where pytest could not say."""
+    in_time: bool = True
 
 
 class Killers:
@@ -89,7 +90,7 @@ def copy_tree(into: Path) -> None:
 
 
 def ask(tests: tuple[str, ...], tree: Path, seconds: float) -> Verdict:
-    """Run the tests in the tree up to the first failure. A hang counts as one: someone would notice."""
+    """Run the tests in the tree up to the first failure. A test that hangs counts as one: someone would notice."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(str(tree / name) for name in COMPONENTS),
@@ -122,16 +123,16 @@ def ask(tests: tuple[str, ...], tree: Path, seconds: float) -> Verdict:
         ) as running,
     ):
         try:
-            code = running.wait(seconds)
+            code: int | None = running.wait(seconds)
         except subprocess.TimeoutExpired:
-            code = -1
+            code = None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
         told.seek(0)
         lines = (_LINE.match(line.rstrip()) for line in told)
         last = [found[1] for found in lines if found]
-    return Verdict(code == 0, last[-1] if last else "")
+    return Verdict(code == 0, last[-1] if last else "", in_time=code is not None)
 
 
 def survives(mutant: Mutant, killers: Killers, tree: Path, seconds: float) -> bool:
@@ -148,7 +149,8 @@ def survives(mutant: Mutant, killers: Killers, tree: Path, seconds: float) -> bo
         # Only a test that fails again by itself is one: under load a test may fail for another reason.
         if not verdict.test or ask((verdict.test,), tree, seconds).passed:
             print(f"fails only in company: {verdict.test or 'no test named'}", flush=True)
-            return not verdict.test or ask(mutant.tests, tree, seconds).passed
+            again = ask(mutant.tests, tree, seconds)
+            return not verdict.test or again.passed or not again.in_time  # what took too long has shown nothing
         killers.learn(mutant, verdict.test)
         return False
     finally:

@@ -1,11 +1,11 @@
 """`make mutants`: break every fence, one at a time, and see a test fail.
 
 A fence is a comparison of a lease, a worker's identity (principal, session, the live session itself), an epoch, a
-seq, a run, a revision, a version or an incarnation, in a store, the rules, the dispatcher, the gateway or the wire
-sessions. In Python each one is replaced by True and by False; in SQL text it is made always true; a lookup by such
-a token finds whatever there is. Every mutant runs in a copy of the tree: first the test that killed it last
-(`mutant_killers.json`, kept by each run), then all that its target names, likely killers first; a mutant that no
-test kills is a survivor, and survivors fail the run.
+seq, a run, a revision, a version, an incarnation, a uid or a leader's identity, in a store, the rules, the
+dispatcher, the gateway, the wire sessions or the operator. In Python each one is replaced by True and by False; in SQL
+text it is made always true; a lookup by such a token finds whatever there is. Every mutant runs in a copy of the
+tree: first the test that killed it last (`mutant_killers.json`, kept by each run), then all that its target names,
+likely killers first; a mutant that no test kills is a survivor, and survivors fail the run.
 
 What is no fence carries `# no fence: <why>` on its line; where only one word changes nothing, `# False: <why>` or
 `# True: <why>`.
@@ -29,21 +29,29 @@ from pathlib import Path
 
 from mutant_runs import COMPONENTS, ROOT, Killers, Mutant, run
 
-_TOKENS = "lease|lease_id|principal|session|session_id|epoch|seq|run|revision|version|incarnation|cluster_id|namespace"
-WORDS = re.compile(rf"(?:\w+_)?(?:{_TOKENS}|uid|ref)\Z")
+_TOKENS = (
+    "lease|lease_id|principal|identity|session|session_id|epoch|seq|run|revision|version|incarnation|uid|cluster_id"
+    "|namespace"
+)
+WORDS = re.compile(rf"(?:\w+_)?(?:{_TOKENS}|owner|ref)\Z")
 SQL = re.compile(
-    rf"(?P<column>(?<![\w.])(?:\w+\.)?(?:\w+_)?(?:{_TOKENS}|request_id)|session\.id)"
-    r"\s*(?P<operator>=|<>|!=|<=|>=|<|>|IS NOT|IS)\s*(?P<right>\?\d*|:\w+|\w+\.\w+)"
+    rf"(?P<column>(?<![\w.])(?:\w+\.)?(?:\w+_)?(?:{_TOKENS}|request_id)|session\.id|\w+ ->> 'clusterId')"
+    r"\s*(?P<operator>=|<>|!=|<=|>=|<|>|IS NOT|IS|IN)\s*"
+    r"(?P<right>\?\d*|:\w+|\w+\.\w+|\(SELECT value FROM json_each\(\?\d*\)\))"
 )
 _STORE = "tests/conformance"
 _LEASES = [f"{_STORE}/test_{name}.py" for name in ("settle", "sessions", "lease", "witness", "changes")]
 _FILES = [f"tests/integration/sqlite/test_{name}.py" for name in ("leases", "opening", "writer", "faults")]
 _GATEWAY = [
     f"tests/gateway/test_{name}.py"
-    for name in ("live", "resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death")
+    for name in ("live", "resume", "connections", "liveness", "dispatch", "exchange", "http_door", "death", "refusals")
 ]
 _DISPATCH = ["tests/unit/engine/test_waiting.py", "tests/engine/test_engine.py", "tests/gateway/test_dispatch.py"]
 _MEMORY = ("-k", "not sqlite")
+_OPERATOR = [
+    f"tests/operator/test_{name}.py"
+    for name in ("namesakes", "showing", "leadership", "writer", "retirement", "sweeper", "pool_watch", "queue_workers")
+]
 TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/lifecycle": (*_MEMORY, "tests/unit/engine/lifecycle/test_fencing.py", *_LEASES, _STORE),
     "engine/taskjob_engine/policies": (*_MEMORY, *_LEASES, _STORE, "tests/unit/engine/policies"),
@@ -59,11 +67,12 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "client/taskjob/wire/worker_session.py": ("tests/unit/sdk/test_worker_session.py",),
     "api/taskjob_api/gateway": (*_MEMORY, *_GATEWAY),
     "api/taskjob_api/operator_door": (*_MEMORY, "tests/api/operator_door"),
+    "operator/taskjob_operator": ("tests/unit/operator", *_OPERATOR, "tests/operator"),
 }
 """Where fences stand, and whose tests are asked: likely killers first. Tests marked `uncovered` are never asked."""
 
 
-NO_DICTS = {"self", "self.sessions", "self._waiting"}
+NO_DICTS = {"self", "self.sessions", "self._waiting", "self._index", "self._specs"}
 """Classes of ours with a `get`: the dictionary inside is broken where it is looked into."""
 
 
@@ -158,10 +167,18 @@ def _is_fence(side: ast.expr) -> bool:
     match side:
         case ast.Attribute(attr=name) | ast.Name(id=name):
             return WORDS.match(name) is not None
-        case ast.Tuple(elts=parts):
+        case ast.Subscript(slice=ast.Constant(value=str(name))):
+            return _is_fence_in_json(name)
+        case ast.Call(func=ast.Attribute(attr="get"), args=[ast.Constant(value=str(name)), *_]):
+            return _is_fence_in_json(name)
+        case ast.Tuple(elts=parts) | ast.Set(elts=parts):
             return any(map(_is_fence, parts))
         case _:
             return False
+
+
+def _is_fence_in_json(name: str) -> bool:
+    return WORDS.match(re.sub("(?=[A-Z])", "_", name).lower()) is not None
 
 
 def _in_sql(path: Path, text: str, tests: tuple[str, ...]) -> Iterator[Mutant]:
@@ -193,7 +210,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--only", default="")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seconds", type=float, default=240.0, help="after which a mutant counts as killed by a hang")
+    parser.add_argument("--seconds", type=float, default=600.0, help="after which tests have shown nothing")
     options = parser.parse_args()
     chosen = [mutant for mutant in mutants() if options.only in str(mutant)]
     if options.list:

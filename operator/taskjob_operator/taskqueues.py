@@ -137,7 +137,7 @@ class TaskQueues:
             for namespace in wanted - watching.keys():
                 watching[namespace] = group.create_task(self._watch(namespace), name=f"watch {namespace}")
             for namespace in watching.keys() - wanted:
-                watching.pop(namespace).cancel()
+                watching.pop(namespace).cancel()  # no fence: a place
 
     async def _watch(self, namespace: str) -> None:
         deployments = NamespacedWatch(self._kube, DEPLOYMENTS, namespace, self._on_deployment)
@@ -152,7 +152,7 @@ class TaskQueues:
             if owner.get("kind") == "TaskQueue" and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/"):
                 self._agenda.add((metadata["namespace"], owner["name"]))
         for key, referred in self._pools.items():
-            if key[0] == metadata["namespace"] and referred == metadata["name"]:
+            if key[0] == metadata["namespace"] and referred == metadata["name"]:  # no fence: a place
                 self._agenda.add(key)
 
 

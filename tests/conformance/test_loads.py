@@ -54,6 +54,16 @@ async def test_only_live_sessions_that_serve_the_queue_count(world):
     assert (await load(world, "q")).workers == 0
 
 
+async def test_slots_are_busy_with_what_their_own_sessions_hold(world):
+    serves_both, serves_one = await world.worker(queues=("default", "q"), slots=2), await world.worker(slots=3)
+    for queue in ("q", "default", "default"):
+        await world.submit(queue=queue)
+    assert [1, 2] == [len(await worker.lease(most)) for worker, most in ((serves_both, 1), (serves_one, 2))]
+
+    assert [(await load(world, name)).busy_slots for name in ("default", "q")] == [3, 1]
+    assert (await load(world, "default", "elsewhere")).busy_slots == 0
+
+
 async def test_a_queue_of_its_own_and_one_that_nobody_made(world):
     await world.queue("q", max_concurrency=3, paused=True)
     await world.submit_call(world.submission(queue="later"), create_queues=False)

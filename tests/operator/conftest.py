@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from live_operator import LiveOperator, live_operator
 from live_stack import LiveStack, live_stack
 from scripted_cluster import ScriptedCluster
+
+from taskjob_operator.kube.client import KubeClient
+from taskjob_operator.kube.target import Connection
 
 
 @pytest.fixture(scope="module")
@@ -30,3 +33,11 @@ def operator(cluster: ScriptedCluster, engine: LiveStack, tmp_path: Path) -> Ite
     with live_operator(tmp_path, cluster.kubeconfig(tmp_path), engine.url, **settings) as running:
         running.wait_ready()
         yield running
+
+
+@pytest.fixture
+async def kube(cluster: ScriptedCluster) -> AsyncIterator[KubeClient]:
+    """A session of our own with the scripted API server, for parts of an operator in this process."""
+    client = KubeClient(Connection(server=cluster.url))
+    yield client
+    await client.close()

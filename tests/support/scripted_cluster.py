@@ -23,6 +23,7 @@ PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
     r"(?:/namespaces/(?P<namespace>[^/]+))?/(?P<plural>[a-z]+)(?:/(?P<name>[^/]+))?(?:/(?P<sub>status|scale))?"
 )
+APPLY = "application/apply-patch+yaml"
 SERVED = {
     "/api": {"versions": ["v1"]},
     "/apis": {
@@ -59,6 +60,7 @@ class ScriptedCluster:
         self._history: list[tuple[int, str, str, bytes]] = []
         self._watches: dict[asyncio.Queue[bytes | None], tuple[str, str | None]] = {}
         self._faults: dict[str, list[tuple[int, Any, dict[str, str]]]] = {}
+        self._held: dict[tuple[str, str], asyncio.Event] = {}
         self._loop = asyncio.new_event_loop()
         self.calls: list[str] = []
         self.muted = False
@@ -72,6 +74,13 @@ class ScriptedCluster:
         said = {"kind": "Status", "code": status, "reason": "Scripted", "message": "scripted", "details": {}}
         for _ in range(times):
             self._faults.setdefault(call, []).append((status, said, headers))
+
+    def hold(self, call: str, name: str) -> None:
+        """Such calls for that object are answered only after `release`."""
+        self._held[call, name] = asyncio.Event()
+
+    def release(self, call: str, name: str) -> None:
+        self._in_loop(self._held.pop((call, name)).set)
 
     def break_watches(self, plural: str, code: int) -> None:
         """An ERROR event in each open watch of this kind, and the end of it."""
@@ -116,9 +125,9 @@ class ScriptedCluster:
             )
         )
 
-    def delete(self, namespace: str, name: str, *, unseen: bool = False) -> None:
+    def delete(self, namespace: str, name: str, *, plural: str = "taskjobs", unseen: bool = False) -> None:
         """`unseen`: no watch is told of it."""
-        self._in_loop(lambda: self._drop("taskjobs", namespace, name, unseen=unseen))
+        self._in_loop(lambda: self._drop(plural, namespace, name, unseen=unseen))
 
     def say_deleted(self, namespace: str, name: str) -> None:
         """What is not true."""
@@ -129,7 +138,7 @@ class ScriptedCluster:
         return ("taskjobs", namespace, name) in self._objects
 
     def status(self, namespace: str, name: str) -> dict[str, Any]:
-        return dict(self._objects["taskjobs", namespace, name].get("status") or {})
+        return dict(self.get("taskjobs", namespace, name).get("status") or {})
 
     def kubeconfig(self, folder: Path) -> Path:
         path = folder / "kubeconfig"
@@ -157,6 +166,8 @@ class ScriptedCluster:
         )
         call = f"{verb} {found['plural']}" + (f"/{found['sub']}" if found["sub"] else "")
         self.calls.append(call)
+        if (held := self._held.get((call, found["name"]))) is not None:
+            await held.wait()
         if self._faults.get(call):
             status, said, headers = self._faults[call].pop(0)
             return web.json_response(said, status=status, headers=headers)
@@ -222,6 +233,8 @@ class ScriptedCluster:
     async def _patch(self, request: web.Request, found: re.Match[str]) -> web.StreamResponse:
         key = (found["plural"], found["namespace"], found["name"])
         one = self._objects.get(key)
+        if request.content_type == APPLY:
+            return web.json_response(self._apply(key, one or {}, await request.json()))
         if one is None:
             return self._failure(404, found["name"])
         if found["sub"] == "scale":
@@ -237,6 +250,11 @@ class ScriptedCluster:
         return web.json_response({})
 
     # ---- what it keeps
+
+    def _apply(self, key: tuple[str, str, str], one: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        """Whole fields at a time, which is enough for who applies whole objects."""
+        spec = {**one.get("spec", {}), **given["spec"]}
+        return self._put(*key, {**one, "spec": spec, "metadata": {**one.get("metadata", {}), **given["metadata"]}})
 
     def _put(self, plural: str, namespace: str, name: str, body: dict[str, Any], kind: str = "") -> dict[str, Any]:
         meta = {"uid": str(uuid.uuid4()), "generation": 1, "creationTimestamp": "2026-11-23T06:00:00Z"}

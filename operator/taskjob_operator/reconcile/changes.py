@@ -108,8 +108,7 @@ class Changes:
                 self._predecessors.ended(change.job_id)
             recoverable = not change.job.phase.is_terminal and not any(one.written.final for one in records)
             for record in records:
-                if record.incarnation != incarnation:
-                    record.incarnation = incarnation
+                record.incarnation = incarnation
                 record.mirrored = record.uid != change.owner.uid
                 if change.job.phase.is_terminal and record.rerun > change.job.run:
                     self._queue.add(record.uid)  # asked for while this run was going on

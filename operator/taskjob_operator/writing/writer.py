@@ -130,9 +130,7 @@ class Writer:
                 uid = await self._next()
                 await self._pace.enter()
                 entry = self._wanted.pop(uid, None)
-                if entry is None or uid in self._flying:
-                    if entry is not None:
-                        self._wanted[uid] = entry
+                if entry is None:  # withdrawn meanwhile
                     await self._pace.failed()
                     continue
                 self._flying[uid] = entry
@@ -168,7 +166,7 @@ class Writer:
 
     def _push(self, uid: str, due: float) -> None:
         heapq.heappush(self._heap, (due, next(self._count), uid))
-        if self._heap[0][2] == uid:
+        if self._heap[0][2] == uid:  # True: who is woken for nothing looks and waits again
             self._wake.set()
 
     async def _write(self, uid: str, entry: _Entry) -> None:

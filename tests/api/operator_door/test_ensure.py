@@ -76,6 +76,18 @@ async def test_what_is_mutable_converges(api, operator):
     assert snapshot_of(left_out).priority == 0
 
 
+async def test_a_job_that_is_what_its_object_says_costs_no_write(api, operator):
+    """A new leader tells of all that lives."""
+    known = await operator.told("jobs/ensure", {"jobs": [declared(priority=1)]})
+    before = api.engine.standing().seq
+
+    [told] = await operator.ensure(declared(known=known, priority=1))
+    assert (told, before) == (known["jobs"][0], api.engine.standing().seq)
+
+    await operator.ensure(declared(known=known, priority=2))
+    assert before < api.engine.standing().seq
+
+
 async def test_cancel_is_carried_out_and_repeats_are_harmless(operator, world):
     await operator.ensure_one("u1")
     worker = await world.worker()

@@ -124,9 +124,25 @@ def test_specs_are_kept_within_their_bound() -> None:
     assert specs.get("a") is not None
     assert specs.get("b") is None  # read again when its turn comes
 
+    specs.drop("b")
+    assert specs.get("a") is not None
     specs.drop("a")
     specs.put("b", Spec(generation=1, raw=b"123456", labels={}))
     assert specs.get("b") is not None
+
+
+def test_a_spec_is_its_own_objects() -> None:
+    specs = Specs(100)
+    for number, uid in enumerate("ab"):
+        specs.put(uid, Spec(generation=number, raw=b"1", labels={}))
+    specs.drop("c")
+
+    kept = [specs.get(uid) for uid in "abc"]
+
+    assert [0, 1, None] == [None if one is None else one.generation for one in kept]
+    specs.drop("b")
+    assert specs.get("a") is not None
+    assert specs.get("b") is None
 
 
 def test_the_index_knows_who_shows_a_job() -> None:
@@ -138,12 +154,37 @@ def test_the_index_knows_who_shows_a_job() -> None:
     assert (owner, mirror) == index.of_job("job-1")
 
     index.link(mirror, "job-2")
+    assert (owner,) == index.of_job("job-1")
     index.remove(owner)
 
     assert () == index.of_job("job-1")
     assert (mirror,) == index.of_job("job-2")
     assert index.named("media", "owner") is None
     assert [mirror] == list(index)
+
+
+def test_the_index_finds_an_object_by_its_uid_and_by_its_name() -> None:
+    index = Index()
+    cats, dogs = record("cats", "uid-1"), record("dogs", "uid-2")
+    for one in (cats, dogs):
+        index.add(one)
+
+    assert (cats, dogs, None) == tuple(map(index.get, ("uid-1", "uid-2", "uid-3")))
+    assert (cats, dogs, None) == tuple(index.named("media", name) for name in ("cats", "dogs", "birds"))
+
+    index.remove(dogs)
+    assert (cats, None) == (index.get("uid-1"), index.get("uid-2"))
+    assert (cats, None) == (index.named("media", "cats"), index.named("media", "dogs"))
+
+
+def test_who_is_not_known_shows_no_job() -> None:
+    """It may have left while the api was told of it."""
+    index = Index()
+    index.add(record("cats", "uid-1"))
+
+    index.link(record("dogs", "uid-2"), "job-1")
+
+    assert () == index.of_job("job-1")
 
 
 def test_removing_a_former_object_leaves_the_name_to_its_successor() -> None:

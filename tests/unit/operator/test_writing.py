@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from operator_jobs import AT, CLUSTER, ID
+
+from taskjob.model import Owner
+from taskjob.wire.operator_messages import OwnedJob
 from taskjob_operator.sweep.orphans import absent, braked
 from taskjob_operator.writing.pace import FIRST, GROW_AFTER, MOST, Pace
 from taskjob_operator.writing.receipts import Receipts
@@ -94,6 +98,15 @@ def test_a_later_version_takes_the_place_of_an_earlier_one() -> None:
     assert (("job-1", 9),) == receipts.take(10)
 
 
+def test_rows_are_known_by_their_version() -> None:
+    receipts = Receipts()
+    receipt = receipts.open("job-1", 7)
+    assert (True, False) == (receipts.knows("job-1", 7), receipts.knows("job-1", 8))
+
+    receipt.done()
+    assert (True, False) == (receipts.knows("job-1", 7), receipts.knows("job-1", 8))
+
+
 def test_what_was_not_acknowledged_is_told_again() -> None:
     receipts = Receipts()
     receipts.open("job-1", 7).done()
@@ -109,4 +122,12 @@ def test_the_brake_lets_a_few_go_and_stops_many() -> None:
     assert braked(11, 11)
     assert not braked(200, 1000)
     assert braked(201, 1000)
-    assert [] == absent([], {"uid"})
+
+
+def test_a_job_is_absent_where_its_own_object_is() -> None:
+    owned = [
+        OwnedJob(job=ID, owner=Owner(cluster_id=CLUSTER, namespace="media", name="cats", uid=uid), created_at=AT)
+        for uid in ("uid-1", "uid-2")
+    ]
+
+    assert owned[1:] == absent(owned, {"uid-1", "uid-3"})

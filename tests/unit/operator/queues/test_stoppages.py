@@ -87,6 +87,14 @@ def test_the_first_look_is_believed_and_nothing_is_said_before_it() -> None:
     assert stoppages.of(*KEY) == IMAGE
 
 
+def test_the_trouble_of_one_queue_is_none_of_its_namesakes() -> None:
+    stoppages = Stoppages(clock=Clock())
+    stoppages.saw(KEY, IMAGE)
+    stoppages.saw(("films", "images"), CRASH)
+
+    assert (IMAGE, CRASH, None) == tuple(stoppages.of(name, "images") for name in ("media", "films", "music"))
+
+
 def test_a_queue_without_a_taskqueue_stops_nobody() -> None:
     clock = Clock()
     stoppages = Stoppages(clock=clock)
