@@ -29,6 +29,8 @@ from taskjob_operator.writing.pace import Pace
 from taskjob_operator.writing.receipts import Receipt
 
 logger = logging.getLogger(__name__)
+UNCERTAIN_SECONDS = 0.5
+"""How soon to try again what could not be written because the Lease was not held for certain."""
 
 
 class _Meta(msgspec.Struct):
@@ -178,7 +180,9 @@ class Writer:
         except KubeError as error:
             await self._refused(entry, error)
         except NotLeadingError:
-            await self._pace.failed()  # whoever leads now writes it
+            # A renewal that comes late may still save the term; where it does not, this process ends soon.
+            await self._pace.failed()
+            self._again(entry, UNCERTAIN_SECONDS)
         else:
             await self._pace.went_well()
             self._metrics.status_writes.labels("written").inc()
