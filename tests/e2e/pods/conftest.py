@@ -83,6 +83,10 @@ class Pools:
         """The job's status once it is in one of them."""
         return self.until(lambda: self.status("taskjobs", name), lambda found: found.get("phase") in phases, seconds)
 
+    def reason(self, name: str, reason: str) -> dict[str, Any]:
+        """The job's status once it says why it waits."""
+        return self.until(lambda: self.status("taskjobs", name), lambda found: found.get("reason") == reason)
+
     def ready(self, queue: str, number: int) -> dict[str, Any]:
         def reached(status: dict[str, Any]) -> bool:
             return status.get("readyReplicas") == number and status.get("workers") == f"{number}/{number}"
