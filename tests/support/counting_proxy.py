@@ -3,16 +3,15 @@ answer is. Reads go through; what changes something is counted."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import web
+from own_thread import Site
 from yarl import URL
 
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "accept-encoding"}
@@ -36,18 +35,13 @@ class CountingProxy:
         )
         app = web.Application(client_max_size=32 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._pass_on)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._site = Site(app)
+        await self._site.start()
+        self.url = self._site.url
 
     async def stop(self) -> None:
-        await self._runner.cleanup()
+        await self._site.stop()
         await self._session.close()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
         number = 0
@@ -95,19 +89,3 @@ class Proxy(Protocol):
 
 
 AnyProxy = TypeVar("AnyProxy", bound=Proxy)
-
-
-@contextlib.contextmanager
-def running_proxy(proxy: AnyProxy) -> Iterator[AnyProxy]:
-    """In a thread of its own."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(10)
-    try:
-        yield proxy
-    finally:
-        asyncio.run_coroutine_threadsafe(proxy.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
-        loop.close()

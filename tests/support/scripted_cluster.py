@@ -10,7 +10,6 @@ import contextlib
 import itertools
 import json
 import re
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 import yaml
 from aiohttp import web
+from own_thread import Site, running
 
 PATH = re.compile(
     r"/(?:api/(?P<core>v1)|apis/(?P<group>[^/]+)/(?P<version>[^/]+))"
@@ -61,7 +61,6 @@ class ScriptedCluster:
         self._watches: dict[asyncio.Queue[bytes | None], tuple[str, str | None]] = {}
         self._faults: dict[str, list[tuple[int, Any, dict[str, str]]]] = {}
         self._held: dict[tuple[str, str], asyncio.Event] = {}
-        self._loop = asyncio.new_event_loop()
         self.calls: list[str] = []
         self.muted = False
         self.url = ""
@@ -302,31 +301,11 @@ class ScriptedCluster:
 
         asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
 
-    async def _start(self) -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def _stop(self) -> None:
-        await self._runner.cleanup()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-
     @contextlib.contextmanager
     def running(self) -> Iterator[ScriptedCluster]:
         """In a thread of its own."""
-        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        try:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        with running(Site(app)) as site:
+            self.url, self._loop = site.url, site.loop
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join(10)
-            self._loop.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 from aiohttp import web
+from own_thread import Site, running
 
 from taskjob.model import Job, Phase, new_job_id
 from taskjob.wire import operator_messages as wire
@@ -35,7 +35,6 @@ class ScriptedDoor:
         self.refuse: Callable[[str, Any], tuple[int, str] | None] = lambda _path, _request: None
         self._rows: dict[str, wire.ChangedJob] = {}
         self._versions = 0
-        self._loop = asyncio.new_event_loop()
         self.url = ""
 
     def change(self, uid: str, phase: Phase | None, **fields: Any) -> str:
@@ -125,31 +124,11 @@ class ScriptedDoor:
         ]
         return wire.OwnedJobs(now=AT, jobs=tuple(live))
 
-    async def _start(self) -> None:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-
-    async def _stop(self) -> None:
-        await self._runner.cleanup()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-
     @contextlib.contextmanager
     def running(self) -> Iterator[ScriptedDoor]:
         """In a thread of its own."""
-        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        try:
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        with running(Site(app)) as site:
+            self.url = site.url
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join(10)
-            self._loop.close()

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 import pytest
-from counting_proxy import running_proxy
+from own_thread import running
 
 STARTED = b'"started":[{'
 
@@ -52,7 +52,7 @@ def test_a_start_that_was_not_heard_is_told_again(api, start_worker, queue, carr
     that the session has to be resumed."""
     address = api.gateway if carrier == "tcp" else api.url
     scheme, _, port = address.rpartition(":")
-    with running_proxy(Cutter(int(port), cuts=2)) as cutter:
+    with running(Cutter(int(port), cuts=2)) as cutter:
         worker = start_worker(f"{scheme}:{cutter.port}", queues=(queue,))
 
         job_id = api.submit("steps", queue=queue, retry={"backoff": {"initialSeconds": 0}})

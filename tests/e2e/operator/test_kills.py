@@ -11,9 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 from control_plane import ControlPlane
-from counting_proxy import CountingProxy, running_proxy
+from counting_proxy import CountingProxy
 from live_operator import Jobs, LiveOperator, Stack, eventually
 from operator_killer import Killer
+from own_thread import running
 
 MOST_WRITES = 9
 """A life of the three TaskJobs has no more, but for calls that only wait for news."""
@@ -30,7 +31,7 @@ def proxies(stack: Stack, plane: ControlPlane) -> Iterator[tuple[CountingProxy, 
     api = CountingProxy(
         stack.url, counted=lambda _, path: path.endswith(("/jobs/ensure", "/jobs/disown", "/jobs/changes"))
     )
-    with running_proxy(cluster), running_proxy(api):
+    with running(cluster), running(api):
         yield cluster, api
 
 

@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from control_plane import ControlPlane, RefusedError
-from counting_proxy import CountingProxy, running_proxy
+from counting_proxy import CountingProxy
 from live_operator import SYSTEM, Jobs, Stack, Watch, eventually
+from own_thread import running
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/taskjob-operator"
 TAKE_OVER_SECONDS = 10.0
@@ -109,7 +110,7 @@ def test_a_leader_that_cannot_renew_ends_and_the_next_leads_in_time(
         raise ConnectionError
 
     with (
-        running_proxy(proxy),
+        running(proxy),
         stack.operator(plane.kubeconfig_through(proxy.url), LEASE_SECONDS=LEASE_SECONDS) as first,
         stack.operator(wait=False, LEASE_SECONDS=LEASE_SECONDS) as second,
     ):

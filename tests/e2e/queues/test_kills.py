@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from control_plane import ControlPlane
-from counting_proxy import CountingProxy, running_proxy
+from counting_proxy import CountingProxy
 from live_operator import LiveOperator, Stack, eventually
 from live_queues import Queues
 from operator_killer import Killer
+from own_thread import running
 
 from taskjob_operator.resources.names import REPLICAS_MANAGER
 
@@ -94,7 +95,7 @@ def proxies(queues: Queues, stack: Stack) -> Iterator[tuple[CountingProxy, Count
 
     cluster = CountingProxy(queues.plane.url, counted=written, cafile=queues.plane.authority)
     api = CountingProxy(stack.url, counted=lambda _, path: path.endswith("/queues/ensure"))
-    with running_proxy(cluster), running_proxy(api):
+    with running(cluster), running(api):
         yield cluster, api
 
 
