@@ -91,6 +91,28 @@ def test_a_taskqueue_does_not_scale_the_workers_of_another(cluster: ScriptedClus
     assert 1 == replicas(cluster)
 
 
+@pytest.mark.parametrize("spec", [{}, {"deploymentRef": {"name": "mine"}}])
+@pytest.mark.usefixtures("operator")
+def test_workers_that_are_declared_no_more_are_drained(cluster: ScriptedCluster, spec: dict[str, Any]) -> None:
+    cluster.put("deployments", NS, "mine", spec=DEPLOYMENT)
+    for name, owner in (("images", "q-1"), ("mail", "another")):
+        made_for = {"apiVersion": "taskjob.dev/v1alpha1", "kind": "TaskQueue", "name": name, "uid": owner}
+        cluster.put(
+            "deployments",
+            NS,
+            f"taskqueue-{name}",
+            metadata={"ownerReferences": [made_for | {"controller": True}]},
+            spec=DEPLOYMENT,
+        )
+
+    cluster.put("taskqueues", NS, "images", metadata={"uid": "q-1"}, spec=spec)
+    cluster.put("taskqueues", NS, "mail", metadata={"uid": "q-2"}, spec=spec)
+
+    eventually(lambda: cluster.get("deployments", NS, "taskqueue-images")["spec"]["replicas"] == 0, "they drain")
+    eventually(lambda: condition(cluster, "mail", "Ready"), "the other was looked at")
+    assert [1, 1] == [cluster.get("deployments", NS, name)["spec"]["replicas"] for name in ("taskqueue-mail", "mine")]
+
+
 def test_a_taskqueue_of_a_namespace_that_is_not_served_is_left_alone(
     cluster: ScriptedCluster, door: ScriptedDoor, operator: LiveOperator
 ) -> None:

@@ -236,7 +236,7 @@ class ScriptedCluster:
             return web.json_response(self._apply(key, one or {}, await request.json()))
         if one is None:
             return self._failure(404, found["name"])
-        if found["sub"] == "scale":
+        if found["sub"] == "scale" or "apply-patch" in request.content_type:
             spec = {**one["spec"], **(await request.json())["spec"]}
             return web.json_response(self._put(*key, {**one, "spec": spec}, "MODIFIED"))
         test, add = await request.json()

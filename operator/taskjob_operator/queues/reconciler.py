@@ -125,9 +125,7 @@ class QueueReconciler:
             namespace=key[0],
             name=key[1],
             spec=msgspec.Raw(declared.limits),
-            trouble=None
-            if trouble is None
-            else ToldTrouble(reason=trouble.reason, message=redacted_line(trouble.shown)),
+            trouble=_as_told(trouble),
         )
         try:
             [answer] = (await self._door.ensure_queues(self._cluster_id, [queue])).queues

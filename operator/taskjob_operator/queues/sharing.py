@@ -24,7 +24,8 @@ def conflict(
     namespace."""
     name = deployment["metadata"]["name"]
     for owner in deployment["metadata"].get("ownerReferences") or ():
-        if owner.get("kind") == "TaskQueue" and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/"):
+        ours = owner.get("kind") == "TaskQueue" and str(owner.get("apiVersion", "")).startswith(f"{GROUP}/")
+        if ours and owner.get("uid") != queue["metadata"]["uid"]:
             return _trouble(
                 f"Deployment {name} has the workers of TaskQueue {owner.get('name')}, which says how many they are:"
                 " set autoscaling.mode to Disabled here"

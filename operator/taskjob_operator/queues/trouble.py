@@ -19,6 +19,9 @@ _UNTYPED = "failed to create typed patch object"
 """Server-side apply answers 500 to a value of the wrong type."""
 
 
+_DENIED = ("denied the request", "denied request: ")
+"""An admission webhook's refusal, and that of a ValidatingAdmissionPolicy: rules of the cluster, no missing right."""
+
 _WEBHOOK = "failed calling webhook"
 
 
@@ -39,6 +42,8 @@ def of_refusal(error: KubeError, namespace: str) -> Trouble | None:
     """What the API server's refusal of a worker object means; None: nothing that stands, try again."""
     if error.status == 403 and "exceeded quota" in error.message:
         return Trouble(reason="QuotaExceeded", message=error.message)
+    if error.status in {400, 403, 422} and any(said in error.message for said in _DENIED):
+        return Trouble(reason="AdmissionDenied", message=error.message, final=True)
     if error.status == 403:
         return Trouble(
             condition="WorkersForbidden",

@@ -50,12 +50,16 @@ class Workers:
             if spec.worker is not None:
                 return await self._own(queue, declared)
             if spec.deployment_ref is not None:
-                return await self._referred(queue, spec.deployment_ref.name, declared)
+                pool = await self._referred(queue, spec.deployment_ref.name, declared)
+                if spec.deployment_ref.name != workload_name(queue["metadata"]["name"]):
+                    await self._drain_own(queue, declared)
+                return pool
         except KubeError as error:
             found = troubles.of_refusal(error, namespace)
             if found is None:
                 raise
             return msgspec.structs.replace(await self._as_it_is(queue), declared=True, trouble=found)
+        await self._drain_own(queue, declared)
         return Pool()
 
     async def _own(self, queue: Object, declared: Declaration) -> Pool:
@@ -148,18 +152,29 @@ class Workers:
             found = troubles.of_pods(await self._cluster.pods(namespace, pool.selector, limit=LOOKED_AT_PODS))
         return msgspec.structs.replace(pool, trouble=found)
 
+    async def _drain_own(self, queue: Object, declared: Declaration) -> None:
+        """Workers from before the spec declared none go. The Deployment stays without any, until the TaskQueue goes or
+        declares some again: the operator has no right to delete one."""
+        live = await self._find_own(queue)
+        if live is not None and declared.mode == "Manual" and live["spec"].get("replicas") != 0:
+            metadata = live["metadata"]
+            await self._cluster.apply_replicas(replicas_of(metadata["namespace"], metadata["name"], 0))
+
     async def _as_it_is(self, queue: Object) -> Pool:
         """Workers from before the spec became one that cannot be followed: left alone, and shown."""
+        live = await self._find_own(queue)
+        return Pool() if live is None else pool_of(live, desired=None)
+
+    async def _find_own(self, queue: Object) -> Object | None:
+        """The Deployment that the operator made for it, where it may look."""
         namespace, name = queue["metadata"]["namespace"], queue["metadata"]["name"]
         try:
             live = await self._cluster.find(DEPLOYMENTS, namespace, workload_name(name))
         except KubeError as error:
             if error.status != 403:
                 raise
-            live = None
-        if live is None or not _is_controlled_by(live, queue["metadata"]["uid"]):
-            return Pool()
-        return pool_of(live, desired=None)
+            return None
+        return live if live is not None and _is_controlled_by(live, queue["metadata"]["uid"]) else None
 
 
 def _wanted(live: Object, declared: Declaration) -> int:

@@ -40,6 +40,18 @@ UNSCHEDULABLE = {
     [
         (403, 'deployments.apps is forbidden: User "x" cannot patch', "WorkersForbidden", "WorkersForbidden"),
         (403, 'deployments.apps "a" is forbidden: exceeded quota: few', "QuotaExceeded", "WorkersFailing"),
+        (
+            403,
+            'admission webhook "rules.kyverno" denied the request: no label team',
+            "AdmissionDenied",
+            "WorkersFailing",
+        ),
+        (
+            422,
+            "deployments.apps \"a\" is forbidden: ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no",
+            "AdmissionDenied",
+            "WorkersFailing",
+        ),
         (422, "Deployment.apps is invalid: spec.template.spec.affinity", "InvalidTemplate", "WorkersFailing"),
         (400, "strict decoding error: unknown field", "InvalidTemplate", "WorkersFailing"),
         (500, 'Internal error occurred: failed calling webhook "a.b"', "WebhookFailed", "WorkersFailing"),
