@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from rendered_chart import Helm, Objects, containers
 
+from taskjob.spec.worker import WorkerSpec
+from taskjob_operator.resources.pod import pod_template
+
 EVERYTHING = ("metrics.serviceMonitor.enabled=true", "workerNamespaces={default,media}", "api.tokensSecret=tokens")
 CLUSTER_WIDE = {
     "ClusterRole",
@@ -58,8 +61,17 @@ def test_a_namespace_may_look_like_a_number_or_a_truth_value(helm: Helm) -> None
     objects = helm.render("workerNamespaces={on}", namespace="2024")
 
     assert {None, "2024", "on"} == {one["metadata"].get("namespace") for one in objects.values()}
-    [policy] = [one for (kind, name), one in objects.items() if (kind, name) == ("NetworkPolicy", "taskjob-api")]
-    assert "'kubernetes.io/metadata.name': 'on'" in str(policy)
+
+
+def test_the_workers_that_the_operator_makes_are_let_through_to_the_gateway(everything: Objects) -> None:
+    worker = WorkerSpec(image="a", modules=["tasks"])
+    labels = pod_template(worker, queue="images", gateway_url="tcp://api:8081")["metadata"]["labels"]
+
+    policy = everything["NetworkPolicy", "taskjob-api"]
+    [gateway] = [rule for rule in policy["spec"]["ingress"] if {"port": 8081} in rule["ports"]]
+    [peer] = gateway["from"]
+    assert {} == peer["namespaceSelector"]
+    assert peer["podSelector"]["matchLabels"].items() <= labels.items()
 
 
 def test_two_releases_share_no_cluster_wide_object_but_the_definitions(helm: Helm) -> None:

@@ -12,7 +12,7 @@ from taskjob_operator.queues.cluster import Cluster
 from taskjob_operator.queues.declaration import Declaration, read_declaration
 from taskjob_operator.queues.trouble import Trouble
 from taskjob_operator.queues.workers import Workers
-from taskjob_operator.resources.names import WORKER_ACCOUNT, WORKER_ACCOUNT_LABEL, owner_reference, workload_name
+from taskjob_operator.resources.names import WORKER_ACCOUNT, WORKER_LABEL, owner_reference, workload_name
 
 NS = "media"
 UNREADABLE = Declaration(refused=Trouble(reason="InvalidSpec", message="as the test says"))
@@ -20,7 +20,7 @@ UNREADABLE = Declaration(refused=Trouble(reason="InvalidSpec", message="as the t
 
 @pytest.fixture
 async def workers(cluster: ScriptedCluster, kube: KubeClient) -> Workers:
-    labels = {WORKER_ACCOUNT_LABEL: "true"}
+    labels = {WORKER_LABEL: "true"}
     cluster.put("serviceaccounts", NS, WORKER_ACCOUNT, metadata={"labels": labels})
     return Workers(Cluster(kube), gateway_url="taskjob://gateway:7070")
 

@@ -11,8 +11,9 @@ REPLICAS_MANAGER = "taskjob-operator-replicas"
 field over, and applying the rest never sets it back."""
 
 QUEUE_LABEL = "taskjob.dev/queue"
-WORKER_ACCOUNT_LABEL = "taskjob.dev/worker"
-"""`"true"` on a ServiceAccount: the operator's pods may run as it."""
+WORKER_LABEL = "taskjob.dev/worker"
+"""`"true"` on a ServiceAccount: the operator's pods may run as it. On a pod: a worker, which the chart's NetworkPolicy
+lets through to the gateway."""
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 WORKER_ACCOUNT = "taskjob-worker"

@@ -11,6 +11,7 @@ from taskjob_operator.resources.names import (
     TOKEN_SECONDS,
     WORKER_ACCOUNT,
     WORKER_AUDIENCE,
+    WORKER_LABEL,
     object_labels,
     selector_labels,
 )
@@ -25,7 +26,8 @@ def pod_template(worker: WorkerSpec, *, queue: str, gateway_url: str) -> dict[st
     """`spec.template` of the Deployment. Passes PodSecurity *restricted* whatever the document says."""
     template = worker.template
     chosen = {} if template is None else template.model_dump(by_alias=True, exclude_none=True)
-    metadata: dict[str, Any] = {"labels": {**chosen.get("labels", {}), **object_labels(queue)}}
+    labels = {**chosen.get("labels", {}), **object_labels(queue), WORKER_LABEL: "true"}
+    metadata: dict[str, Any] = {"labels": labels}
     if chosen.get("annotations"):
         metadata["annotations"] = chosen["annotations"]
     spec: dict[str, Any] = {

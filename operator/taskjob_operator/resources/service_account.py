@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from taskjob_operator.resources.names import WORKER_ACCOUNT_LABEL
+from taskjob_operator.resources.names import WORKER_LABEL
 
 
 def refusal(account: Mapping[str, Any] | None, name: str, namespace: str) -> str | None:
@@ -14,12 +14,12 @@ def refusal(account: Mapping[str, Any] | None, name: str, namespace: str) -> str
     if account is None:
         return (
             f"there is no ServiceAccount {name} in {namespace}: kubectl create serviceaccount {name} -n {namespace} && "
-            f"kubectl label serviceaccount {name} -n {namespace} {WORKER_ACCOUNT_LABEL}=true"
+            f"kubectl label serviceaccount {name} -n {namespace} {WORKER_LABEL}=true"
         )
     labels = account.get("metadata", {}).get("labels") or {}
-    if labels.get(WORKER_ACCOUNT_LABEL) != "true":
+    if labels.get(WORKER_LABEL) != "true":
         return (
             f"ServiceAccount {name} is not labelled for workers: "
-            f"kubectl label serviceaccount {name} -n {namespace} {WORKER_ACCOUNT_LABEL}=true"
+            f"kubectl label serviceaccount {name} -n {namespace} {WORKER_LABEL}=true"
         )
     return None
