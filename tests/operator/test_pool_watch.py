@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import pytest
 from running_parts import running, until
 from scripted_cluster import ScriptedCluster
 
@@ -35,3 +37,16 @@ async def test_an_end_that_was_missed_is_told_once_and_of_that_object_alone(
         await until(lambda: ("third", False) in seen, "a new list")
 
     assert [("first", True), ("third", False)] == seen
+
+
+@pytest.mark.parametrize("status", [410, 500])
+async def test_a_watch_that_is_refused_again_and_again_is_asked_for_ever_less_often(
+    cluster: ScriptedCluster, kube: KubeClient, status: int
+) -> None:
+    cluster.fail("watch pods", status, times=1000)
+    began = time.monotonic()
+
+    async with running(NamespacedWatch(kube, PODS, NS, lambda _found, _gone: None).run()):
+        await until(lambda: cluster.calls.count("watch pods") >= 5, "refusals")
+
+    assert time.monotonic() - began >= 0.05 + 0.1 + 0.2 + 0.4

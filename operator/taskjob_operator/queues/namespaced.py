@@ -45,16 +45,16 @@ class NamespacedWatch:
         self._query = {"labelSelector": selector} if selector else {}
         self._known: dict[str, Object] = {}
         self._version = ""
+        self._backoff = Backoff()
 
     async def run(self) -> None:
-        """Until cancelled. Failures begin it anew, later each time."""
-        backoff = Backoff()
+        """Until cancelled. Whatever ends it begins it anew, later each time until it tells something again."""
         while True:
             try:
                 await self._list()
-                backoff.reset()
                 while True:
                     await self._follow()
+                    await asyncio.sleep(self._backoff.next())
             except KubeError as error:
                 if error.status == 403:
                     log.debug("no right to watch %s", self._path)
@@ -62,7 +62,7 @@ class NamespacedWatch:
                     continue
                 if error.status != 410:
                     log.warning("the watch of %s ended: %s", self._path, error)
-                    await asyncio.sleep(max(backoff.next(), error.retry_after or 0.0))
+                await asyncio.sleep(max(self._backoff.next(), error.retry_after or 0.0))
 
     async def _list(self) -> None:
         present: dict[str, Object] = {}
@@ -101,6 +101,7 @@ class NamespacedWatch:
         if kind == "ERROR":
             raise KubeError(found.get("code", 500), found.get("reason", ""), found.get("message", ""))
         self._version = found["metadata"]["resourceVersion"]
+        self._backoff.reset()
         if kind == "BOOKMARK":
             return
         uid = found["metadata"]["uid"]
