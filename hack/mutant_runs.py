@@ -54,7 +54,6 @@ class Verdict:
     passed: bool
     test: str = ""
     """The one that failed, or hung; empty where pytest could not say."""
-    in_time: bool = True
 
 
 class Killers:
@@ -123,16 +122,16 @@ def ask(tests: tuple[str, ...], tree: Path, seconds: float) -> Verdict:
         ) as running,
     ):
         try:
-            code: int | None = running.wait(seconds)
+            code = running.wait(seconds)
         except subprocess.TimeoutExpired:
-            code = None
+            code = -1
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
         told.seek(0)
         lines = (_LINE.match(line.rstrip()) for line in told)
         last = [found[1] for found in lines if found]
-    return Verdict(code == 0, last[-1] if last else "", in_time=code is not None)
+    return Verdict(code == 0, last[-1] if last else "")
 
 
 def survives(mutant: Mutant, killers: Killers, tree: Path, seconds: float) -> bool:
@@ -143,16 +142,16 @@ def survives(mutant: Mutant, killers: Killers, tree: Path, seconds: float) -> bo
         known = killers.of(mutant)
         if known and not ask((known,), tree, seconds).passed:
             return False
-        verdict = ask(mutant.tests, tree, seconds)
-        if verdict.passed:
-            return True
-        # Only a test that fails again by itself is one: under load a test may fail for another reason.
-        if not verdict.test or ask((verdict.test,), tree, seconds).passed:
+        for _ in range(2):
+            verdict = ask(mutant.tests, tree, seconds)
+            if verdict.passed:
+                break
+            # Only a test that fails again by itself is one: under load a test may fail for another reason.
+            if verdict.test and not ask((verdict.test,), tree, seconds).passed:
+                killers.learn(mutant, verdict.test)
+                return False
             print(f"fails only in company: {verdict.test or 'no test named'}", flush=True)
-            again = ask(mutant.tests, tree, seconds)
-            return not verdict.test or again.passed or not again.in_time  # what took too long has shown nothing
-        killers.learn(mutant, verdict.test)
-        return False
+        return True
     finally:
         place.write_bytes(original)
 

@@ -50,7 +50,17 @@ _DISPATCH = ["tests/unit/engine/test_waiting.py", "tests/engine/test_engine.py",
 _MEMORY = ("-k", "not sqlite")
 _OPERATOR = [
     f"tests/operator/test_{name}.py"
-    for name in ("namesakes", "showing", "leadership", "writer", "retirement", "sweeper", "pool_watch", "queue_workers")
+    for name in (
+        "namesakes",
+        "showing",
+        "leadership",
+        "writer",
+        "retirement",
+        "sweeper",
+        "pool_watch",
+        "queue_workers",
+        "queues",
+    )
 ]
 TARGETS: dict[str, tuple[str, ...]] = {
     "engine/taskjob_engine/lifecycle": (*_MEMORY, "tests/unit/engine/lifecycle/test_fencing.py", *_LEASES, _STORE),
