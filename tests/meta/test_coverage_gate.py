@@ -15,7 +15,7 @@ FILES = {
     "api/taskjob_api/a.py": 90,
     "client/taskjob/a.py": 90,
     "worker/taskjob_worker/a.py": 90,
-    "operator/taskjob_operator/a.py": 80,
+    "operator/taskjob_operator/a.py": 90,
 }
 
 
