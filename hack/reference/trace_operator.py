@@ -59,6 +59,6 @@ OPERATOR: tuple[Row, ...] = (
     (
         "O11",
         "409, 429, 410, in-stream errors, a silent watch, hints that are not true",
-        ("operator/test_faults.py::*",),
+        ("operator/test_faults.py::*", "operator/test_many_watches.py::*"),
     ),
 )

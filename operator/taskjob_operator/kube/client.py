@@ -31,7 +31,7 @@ def unfenced() -> None:
 
 class KubeClient:
     """Create and close it inside the event loop. `fence` is called before each write and raises where this process
-    must not write any more."""
+    must not write any more. `connections` are for calls; streams have their own."""
 
     def __init__(
         self,
@@ -45,8 +45,14 @@ class KubeClient:
         self._fence = fence
         self._token: str | None = None
         self._token_until = 0.0
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ssl=connection.ssl_context() or True),
+        self._session = self._open(connections, seconds)
+        # Watches are as many as there are namespaces to watch, and each holds its connection: no call waits for one.
+        self._streams = self._open(0, seconds)
+
+    def _open(self, connections: int, seconds: float) -> aiohttp.ClientSession:
+        """0 connections are any number."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ssl=self._connection.ssl_context() or True),
             timeout=aiohttp.ClientTimeout(total=seconds, connect=min(seconds, 5.0)),
             headers={"User-Agent": FIELD_MANAGER},
             auto_decompress=True,
@@ -54,6 +60,7 @@ class KubeClient:
 
     async def close(self) -> None:
         await self._session.close()
+        await self._streams.close()
 
     async def get(self, path: str, **query: str) -> bytes:
         return await self._call("GET", path, query)
@@ -111,7 +118,7 @@ class KubeClient:
         try:
             if token := self._read_token():
                 headers["Authorization"] = f"Bearer {token}"
-            async with self._session.get(url, headers=headers, timeout=patience) as response:
+            async with self._streams.get(url, headers=headers, timeout=patience) as response:
                 if response.status >= 400:
                     raise error_of(response.status, await response.read(), response.headers.get("Retry-After"))
                 async for chunk in response.content.iter_any():
