@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from taskjob_operator.queues.sharing import conflict
+from taskjob_operator.resources.names import owner_reference
 
 DEPLOYMENT = {"metadata": {"namespace": "media", "name": "pool", "uid": "uid-pool"}}
 
@@ -30,3 +31,13 @@ def test_a_taskqueue_that_wants_another_number_is_in_the_way() -> None:
 
     assert found is not None
     assert "films (5)" in found.message
+
+
+def test_workers_that_a_taskqueue_itself_once_declared_are_its_own_to_scale() -> None:
+    own = queue("images", "uid-1", 3)
+
+    def made_for(uid: str) -> dict[str, Any]:
+        return {"metadata": DEPLOYMENT["metadata"] | {"ownerReferences": [owner_reference("images", uid)]}}
+
+    assert conflict(made_for("uid-1"), own, 3, [own]) is None
+    assert conflict(made_for("uid-2"), own, 3, [own]) is not None
