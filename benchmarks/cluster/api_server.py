@@ -57,8 +57,9 @@ class ApiServer:
         """What happens to the objects of a collection from now on."""
         listed = await self.call("GET", f"{path}?limit=1")
         version = listed["metadata"]["resourceVersion"]
-        seen = Seen()
-        reading = asyncio.create_task(self._read(f"{path}?watch=1&resourceVersion={version}", seen))
+        seen = Seen(version)
+        reading = asyncio.create_task(self._read(path, seen))
+        reading.add_done_callback(seen.ended)
         try:
             yield seen
         finally:
@@ -66,12 +67,13 @@ class ApiServer:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self, path: str, seen: Seen) -> None:
+        """A server ends the watch of a client that is slow to read; it goes on where it ended."""
         timeout = aiohttp.ClientTimeout(total=None, connect=SECONDS)
-        async with self._session.get(
-            self._connection.server + path, headers=self._headers(), timeout=timeout
-        ) as response:
-            async for line in response.content:
-                seen.note(json.loads(line))
+        while True:
+            url = f"{self._connection.server}{path}?watch=1&resourceVersion={seen.version}"
+            async with self._session.get(url, headers=self._headers(), timeout=timeout) as response:
+                async for line in response.content:
+                    seen.note(json.loads(line))
 
     def _headers(self) -> dict[str, str]:
         token = self._connection.read_token()
@@ -81,13 +83,19 @@ class ApiServer:
 class Seen:
     """Every event of a watch, with the moment at which it was read."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
+        self.version = version
+        """That of the last event."""
         self.finished_at: dict[str, float] = {}
         self.changes: dict[str, int] = {}
         self._news = asyncio.Event()
+        self._error: BaseException | None = None
 
     def note(self, event: dict[str, Any]) -> None:
         one = event["object"]
+        if event["type"] == "ERROR":
+            raise RuntimeError(f"the watch: {one}")
+        self.version = one["metadata"]["resourceVersion"]
         name = one["metadata"]["name"]
         if event["type"] == "MODIFIED":
             self.changes[name] = self.changes.get(name, 0) + 1
@@ -95,13 +103,21 @@ class Seen:
             self.finished_at[name] = time.perf_counter()
             self._news.set()
 
+    def ended(self, reading: asyncio.Task[None]) -> None:
+        """Nothing more will be seen."""
+        if not reading.cancelled():
+            self._error = reading.exception()
+            self._news.set()
+
     async def until_finished(self, names: set[str], seconds: float) -> None:
-        """Raises TimeoutError that says how many were left."""
+        """Raises TimeoutError that says how many were left, and what the watch failed with."""
         try:
             async with asyncio.timeout(seconds):
                 while not names <= self.finished_at.keys():
                     self._news.clear()
                     await self._news.wait()
+                    if self._error is not None:
+                        raise self._error
         except TimeoutError:
             raise TimeoutError(f"{len(names - self.finished_at.keys())} of {len(names)} had not finished") from None
 
