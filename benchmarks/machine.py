@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -39,7 +40,14 @@ def refuse_tmpfs(folder: Path) -> None:
         ["df", "--output=fstype", str(folder)], capture_output=True, text=True, check=True
     ).stdout.split()[-1]
     if kind in {"tmpfs", "ramfs", "overlay"}:
-        raise SystemExit(f"{folder} is on {kind}; set BENCH_FOLDER to a folder on a real disk")
+        raise SystemExit(f"{folder} is on {kind}; name a folder on a real disk: --folder")
+
+
+def refuse_missing(commands: dict[str, str]) -> None:
+    """Say before the first figure what the peers and the load need; `commands` maps each to its Debian package."""
+    missing = [package for command, package in commands.items() if shutil.which(command) is None]
+    if missing:
+        raise SystemExit(f"not installed: {', '.join(missing)}; on Debian: apt-get install {' '.join(missing)}")
 
 
 def fsync_microseconds(folder: Path, rounds: int = 200) -> float:

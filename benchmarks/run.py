@@ -31,6 +31,7 @@ def main() -> int:
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     machine.refuse_tmpfs(options.folder)
+    machine.refuse_missing({"redis-server": "redis-server", "wrk": "wrk"})
     quick = options.quick
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
