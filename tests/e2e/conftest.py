@@ -19,8 +19,9 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All need one but those that bring an API server of their own, the fixture `plane`: they are measured too."""
     for item in items:
-        if item.path.is_relative_to(HERE) and "plane" not in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.cluster)
+        if item.path.is_relative_to(HERE):
+            own = "plane" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.control_plane if own else pytest.mark.cluster)
 
 
 @pytest.fixture(scope="session")
