@@ -11,6 +11,7 @@ from typing import Any
 
 from taskjob_operator.door import Door, DoorError
 from taskjob_operator.handlers.watching import Source
+from taskjob_operator.kube.backoff import Backoff
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.kube.resources import GROUP, TASKQUEUES
 from taskjob_operator.pods.ends import PodEnds
@@ -107,18 +108,24 @@ class TaskQueues:
     async def _look_for_gone(self) -> None:
         """What the api or this process knows is looked at after each gap, and now and then: the look finds out
         whether it is still there."""
+        backoff, pause = Backoff(first=GAP_SECONDS, most=5.0), GAP_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(GONE_SECONDS):
                     await self._gap.wait()
-            await asyncio.sleep(GAP_SECONDS)
+            await asyncio.sleep(pause)
             self._gap.clear()
             try:
                 managed = (await self._door.managed_queues(self._cluster_id)).queues
             except DoorError as error:
-                log.warning("the queues that the api knows could not be read: %s", error)
+                if backoff.tries == 0:
+                    log.warning("the queues that the api knows could not be read: %s; trying again", error)
+                pause = backoff.next()
                 self._gap.set()
                 managed = ()
+            else:
+                backoff.reset()
+                pause = GAP_SECONDS
             for key in {*managed, *self._numbers.followed()}:
                 if not self._namespaces or key[0] in self._namespaces:
                     self._agenda.add(key)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_operator import LiveOperator, eventually, live_operator
+from own_thread import running
 from scripted_cluster import ScriptedCluster
 from scripted_door import ScriptedDoor
 
@@ -228,3 +230,35 @@ def test_a_status_that_a_stranger_changed_is_set_back_without_a_fight(
 
     says(cluster, "one", phase="Queued", reason="Queued")
     assert writes + 1 == cluster.calls.count("patch taskjobs/status")
+
+
+class HangingUp:
+    """Takes each call and ends it without a word."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._hang_up, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def stop(self) -> None:
+        self._server.close()
+
+    def _hang_up(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.calls += 1
+        writer.transport.abort()
+
+
+def test_an_api_that_hangs_up_is_told_once_by_each_part_that_asks(cluster: ScriptedCluster, tmp_path: Path) -> None:
+    with (
+        running(HangingUp()) as api,
+        live_operator(tmp_path, cluster.kubeconfig(tmp_path), api.url, LEASE_SECONDS="30") as operator,
+    ):
+        eventually(lambda: api.calls >= 25, "many tries")
+        told = [
+            line.split("no answer")[0].split(",", 1)[1][4:] for line in operator.log().splitlines() if "WARN" in line
+        ]
+
+    assert any("the queues that the api knows could not be read" in line for line in told)
+    assert sorted(set(told)) == sorted(told)
