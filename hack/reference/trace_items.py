@@ -62,7 +62,12 @@ VOCABULARY: tuple[Row, ...] = (
     (
         "V5",
         "wire messages and their session machine, without I/O",
-        ("gateway/test_exchange.py::*", "gateway/test_resume.py::*", "unit/*session*::*"),
+        (
+            "gateway/test_exchange.py::*",
+            "gateway/test_resume.py::*",
+            "worker/test_cut_starts.py::*",
+            "unit/*session*::*",
+        ),
     ),
 )
 

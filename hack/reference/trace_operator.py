@@ -54,7 +54,11 @@ OPERATOR: tuple[Row, ...] = (
         ),
     ),
     ("O8", "killed before and after each of its writes", ("e2e/operator/test_kills.py::*",)),
-    ("O9", "leaders: take-over within 10 s, a thawed one writes nothing", ("e2e/operator/test_leaders.py::*",)),
+    (
+        "O9",
+        "leaders: take-over within 10 s, a thawed one writes nothing, a late renewal loses nothing",
+        ("e2e/operator/test_leaders.py::*", "operator/test_uncertain_terms.py::*"),
+    ),
     ("O10", "api or API server away", ("e2e/operator/test_outages.py::*",)),
     (
         "O11",

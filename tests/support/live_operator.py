@@ -268,6 +268,19 @@ class Stack:
             eventually(lambda: self._rest(f"{namespace}/workers")["items"], "a worker")
             yield
 
+    def cli(self, *words: str) -> str:
+        """What `taskjob` prints for these words; it must succeed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "taskjob.cli", *words],
+            env=clean_environment(TASKJOB_SERVER=self.url),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert 0 == done.returncode, done.stderr
+        return done.stdout
+
     def engine_jobs(self, namespace: str) -> list[dict[str, Any]]:
         """As the engine has them."""
         return list(self._rest(f"{namespace}/jobs")["items"])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 from live_operator import Jobs, Stack, eventually
-from live_stack import clean_environment
 from taskjob_phases import PHASES, as_they_should_end, in_every_phase
 
 MANY = 30
@@ -61,8 +57,8 @@ def test_too_many_orphans_at_once_wait_for_a_person(jobs: Jobs, stack: Stack) ->
     with stack.operator(LEASE_SECONDS="4") as second:
         eventually(lambda: second.metric("taskjob_operator_orphans_held") == MANY, "the alarm of the next operator")
         assert f"{MANY} jobs" in held(jobs)
-        assert all(name in orphans(stack, "list") for name in names)
-        orphans(stack, "confirm", "--yes")
+        assert all(name in stack.cli("orphans", "list") for name in names)
+        stack.cli("orphans", "confirm", "--yes")
 
         eventually(
             lambda: {"cancelled"} == {one["phase"] for one in stack.engine_jobs(jobs.namespace)}, "all are cancelled"
@@ -75,16 +71,3 @@ def held(jobs: Jobs) -> str:
     """What the condition OrphansHeld of the TaskQueue says; nothing where it has none."""
     found = {one["type"]: one["message"] for one in jobs.queue("images").get("status", {}).get("conditions", ())}
     return str(found.get("OrphansHeld", ""))
-
-
-def orphans(stack: Stack, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "taskjob.cli", "orphans", *words],
-        env=clean_environment(TASKJOB_SERVER=stack.url),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert 0 == done.returncode, done.stderr
-    return done.stdout

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from live_operator import Jobs, Stack, Watch, conditions, eventually
-from live_stack import clean_environment
 from shown_text import columns, same_as, steady
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,21 +15,13 @@ WAITS_SECONDS = 12.0
 
 
 def forbidden_queue(jobs: Jobs) -> None:
-    """Its workers would run as an account that is not there."""
+    """Its workers would run as an account that is not there; the operator has seen it."""
     jobs.create_queue("images", worker={"image": "shop/resize:2"})
+    eventually(lambda: "WorkersForbidden" in str(jobs.queue("images").get("status")), "a queue that is stopped")
 
 
 def explain(stack: Stack, jobs: Jobs, name: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "taskjob.cli", "explain", name, "-n", jobs.namespace],
-        env=clean_environment(TASKJOB_SERVER=stack.url),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-    assert 0 == done.returncode, done.stderr
-    return done.stdout
+    return stack.cli("explain", name, "-n", jobs.namespace)
 
 
 def nothing_is_written(watch: Watch, seconds: float) -> None:
