@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from live_operator import LiveOperator, live_operator
+from live_operator import LiveOperator
 from live_stack import LiveStack, live_stack
 from scripted_cluster import ScriptedCluster
+from scripted_operator import scripted_operator
 
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.kube.target import Connection
@@ -29,9 +30,7 @@ def cluster() -> Iterator[ScriptedCluster]:
 
 @pytest.fixture
 def operator(cluster: ScriptedCluster, engine: LiveStack, tmp_path: Path) -> Iterator[LiveOperator]:
-    settings = {"SWEEP_CONFIRM_SECONDS": "0.2", "LEASE_SECONDS": "30"}
-    with live_operator(tmp_path, cluster.kubeconfig(tmp_path), engine.url, **settings) as running:
-        running.wait_ready()
+    with scripted_operator(cluster, tmp_path, engine.url, SWEEP_CONFIRM_SECONDS="0.2") as running:
         yield running
 
 

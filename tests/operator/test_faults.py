@@ -50,6 +50,20 @@ def test_an_error_within_the_watch_begins_a_new_one_and_misses_nothing(
     assert operator.process.poll() is None
 
 
+def test_a_list_that_shows_nothing_any_more_is_looked_into(
+    cluster: ScriptedCluster, operator: LiveOperator, engine: LiveStack
+) -> None:
+    """Where all TaskJobs are deleted while the watch is not there, no event and no list names any of them."""
+    job = running_job(cluster, "last")
+    eventually(lambda: operator.metric("taskjob_operator_sweeps_total") == 1, "the first sweep")
+    cluster.delete(NS, "last", unseen=True)
+
+    cluster.break_watches("taskjobs", 410)
+
+    eventually(lambda: phase_in_engine(engine, job) == "cancelled", "the job of the last object")
+    assert operator.process.poll() is None
+
+
 def test_a_line_that_is_no_event_begins_a_new_watch(cluster: ScriptedCluster, operator: LiveOperator) -> None:
     cluster.garble_watches("taskjobs")
 
@@ -76,7 +90,6 @@ def test_a_watch_that_falls_silent_is_noticed_by_our_own_writes(
     cluster: ScriptedCluster, operator: LiveOperator
 ) -> None:
     cluster.create(NS, "long", **NAP)
-    eventually(lambda: cluster.calls.count("watch taskjobs") == 1, "the watch")
     cluster.muted = True
     eventually(lambda: cluster.status(NS, "long").get("phase") == "Running", "a write whose echo is not told")
     cluster.create(NS, "unseen", **ADD)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_operator import LiveOperator, eventually, live_operator
+from live_operator import LiveOperator, eventually
 from scripted_cluster import ScriptedCluster
 from scripted_door import ScriptedDoor
+from scripted_operator import scripted_operator
 
 NS = "media"
 DEPLOYMENT = {"replicas": 1, "selector": {"matchLabels": {"app": "mine"}}, "template": {"spec": {}}}
@@ -24,9 +25,7 @@ def door() -> Iterator[ScriptedDoor]:
 @pytest.fixture
 def operator(cluster: ScriptedCluster, door: ScriptedDoor, tmp_path: Path) -> Iterator[LiveOperator]:
     """It serves one namespace."""
-    settings = {"WATCH_NAMESPACES": NS, "LEASE_SECONDS": "30"}
-    with live_operator(tmp_path, cluster.kubeconfig(tmp_path), door.url, **settings) as running:
-        running.wait_ready()
+    with scripted_operator(cluster, tmp_path, door.url, WATCH_NAMESPACES=NS) as running:
         yield running
 
 

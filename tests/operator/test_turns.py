@@ -12,6 +12,7 @@ from live_operator import LiveOperator, eventually, live_operator
 from own_thread import running
 from scripted_cluster import ScriptedCluster
 from scripted_door import ScriptedDoor
+from scripted_operator import scripted_operator
 
 from taskjob.model import Phase, Reason
 from taskjob.wire import operator_messages as wire
@@ -31,14 +32,8 @@ def operator(cluster: ScriptedCluster, door: ScriptedDoor, tmp_path: Path) -> It
     """It serves one namespace, and has a token."""
     token = tmp_path / "token"
     token.write_text("first\n")
-    settings = {
-        "WATCH_NAMESPACES": NS,
-        "API_TOKEN_FILE": str(token),
-        "SWEEP_CONFIRM_SECONDS": "0.2",
-        "LEASE_SECONDS": "30",
-    }
-    with live_operator(tmp_path, cluster.kubeconfig(tmp_path), door.url, **settings) as running:
-        running.wait_ready()
+    settings = {"WATCH_NAMESPACES": NS, "API_TOKEN_FILE": str(token), "SWEEP_CONFIRM_SECONDS": "0.2"}
+    with scripted_operator(cluster, tmp_path, door.url, **settings) as running:
         yield running
 
 

@@ -81,6 +81,10 @@ class ScriptedCluster:
     def release(self, call: str, name: str) -> None:
         self._in_loop(self._held.pop((call, name)).set)
 
+    def watched(self, plural: str) -> bool:
+        """Whether a watch of this kind is open: what a list showed is behind it."""
+        return any(watched == plural for watched, _ in list(self._watches.values()))
+
     def break_watches(self, plural: str, code: int) -> None:
         """An ERROR event in each open watch of this kind, and the end of it."""
         event = {"type": "ERROR", "object": {"kind": "Status", "code": code, "reason": "Scripted", "message": "x"}}

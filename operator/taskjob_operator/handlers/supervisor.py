@@ -2,7 +2,7 @@
 and is then begun again inside this process, after a jittered pause. Queues, writers and the Lease go on meanwhile.
 
 A new watch begins with a list, so whatever changed in the gap is seen again, but for deletions: `on_gap` says that
-some may have been missed.
+some may have been missed, each time that a watch is begun anew, by this process or by kopf.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class WatchSupervisor:
         self._watchdog.begin()
         spawned = await kopf.spawn_tasks(
             registry=registry_of(self._connection, self._sources),
-            settings=quiet_settings(),
+            settings=quiet_settings(self._on_gap),
             identity=_NOBODY,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,

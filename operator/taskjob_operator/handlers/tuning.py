@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kopf
@@ -64,7 +64,25 @@ class EndlessBackoff:
         return (min(0.1 * 2 ** min(n, 10), 30.0) * (0.5 + random.random() / 2) for n in itertools.count())  # noqa: S311
 
 
-def quiet_settings() -> kopf.OperatorSettings:
+class TellsOfGaps:
+    """kopf's settings of watches, which it asks how long to wait each time that it gives up one and lists anew: it
+    does so silently where a watch grew too old (410), and of objects that are all gone such a list shows none."""
+
+    def __init__(self, settings: Any, on_gap: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_gap = on_gap
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._settings, name)
+
+    @property
+    def reconnect_backoff(self) -> Any:
+        self._on_gap()
+        return self._settings.reconnect_backoff
+
+
+def quiet_settings(on_gap: Callable[[], None]) -> kopf.OperatorSettings:
+    """`on_gap` is called when kopf begins a watch anew: deletions may have been missed."""
     settings = kopf.OperatorSettings()
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
@@ -80,4 +98,5 @@ def quiet_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.posting.enabled = False
     settings.process.ultimate_exiting_timeout = None
+    settings.watching = TellsOfGaps(settings.watching, on_gap)  # type: ignore[assignment]
     return settings

@@ -101,43 +101,46 @@ def proxies(queues: Queues, stack: Stack) -> Iterator[tuple[CountingProxy, Count
 
 @pytest.mark.uncovered
 @pytest.mark.parametrize(
-    ("which", "meets"),
+    "write",
     [
-        (
-            "objects",
-            {"PATCH deployments", "PATCH poddisruptionbudgets", "DELETE poddisruptionbudgets", "PATCH taskqueues"},
-        ),
-        ("calls", {"POST ensure"}),
+        "PATCH deployments",
+        "PATCH poddisruptionbudgets",
+        "DELETE poddisruptionbudgets",
+        "PATCH taskqueues",
+        "POST ensure",
     ],
 )
-def test_killed_at_each_write_for_a_queue_it_ends_as_undisturbed(
-    plane: ControlPlane, stack: Stack, which: str, meets: set[str]
-) -> None:
+def test_killed_at_each_write_for_a_queue_it_ends_as_undisturbed(plane: ControlPlane, stack: Stack, write: str) -> None:
+    """Writes of one sort at a time: how many of another go before depends on what the operator sees in one look."""
     queues = Queues(plane)
-    killed: list[str] = []
+    kills = 0
     with proxies(queues, stack) as (cluster, api), contextlib.ExitStack() as operators:
         kubeconfig = plane.kubeconfig_through(cluster.url)
-        proxy = cluster if which == "objects" else api
+        proxy = api if write == "POST ensure" else cluster
 
         def start() -> LiveOperator:
             return operators.enter_context(stack.operator(kubeconfig, API_URL=api.url, LEASE_SECONDS="4"))
 
         operator = start()
-        points = [(1, "before"), *((number, "after") for number in range(1, MOST_WRITES + 1))]
-        for number, when in points:
-            killer = Killer(operator, proxy, number, when)
-            for step, act, reached in Life(queues, stack, f"{which}-{number}-{when}").steps():
+        for number, when in [(1, "before"), *((number, "after") for number in range(1, MOST_WRITES + 1))]:
+            killer = Killer(operator, proxy, number, when, lambda change: _gist(change) == write)
+            fired = killer.fired.is_set
+            name = f"{write.replace(' ', '-').lower()}-{number}-{when}"
+            for step, act, reached in Life(queues, stack, name).steps():
                 act()
-                fired = killer.fired.is_set
-                eventually(lambda fired=fired, reached=reached: fired() or reached(), f"after {killed}: {step}")
+                _until_either(fired, reached, f"{step}, with {kills} kills before")
                 if fired() and operator is killer.operator:
                     operator = start()
-                    killed.append(proxy.changes[killer.number - 1])
-                    eventually(reached, f"killed {when} {killed[-1]}: {step}")
-            if not killer.fired.is_set():
+                    kills += 1
+                    eventually(reached, f"{step}, killed {when} {write} {number}")
+            if not fired():
                 break
-    assert not killer.fired.is_set(), "a life without a kill is the last"
-    assert {_gist(change) for change in killed} == meets
+    assert not fired(), "a life without a kill is the last"
+    assert kills >= 2
+
+
+def _until_either(fired: Callable[[], bool], reached: Callable[[], bool], what: str) -> None:
+    eventually(lambda: fired() or reached(), what)
 
 
 def _gist(change: str) -> str:
