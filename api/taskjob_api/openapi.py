@@ -14,15 +14,24 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from taskjob.spec import MAX_BATCH_ITEMS, JobDocument, QueueDocument
-from taskjob_api import artifact_views, views
 from taskjob_api.gate import PUBLIC_PATHS
-from taskjob_api.orphan_views import OrphanList, OrphanReportView
 from taskjob_api.problems import Problem
 from taskjob_api.routers.actions import ActionDocument, ContinueDocument
 from taskjob_api.routers.describe import JSON, reference
 from taskjob_api.routers.jobs import AmendDocument, RerunDocument
 from taskjob_api.routers.orphans import ConfirmDocument
 from taskjob_api.routers.queues import PauseDocument
+from taskjob_api.views.actions import ActionResult
+from taskjob_api.views.artifacts import ArtifactList
+from taskjob_api.views.health import Health, Readiness
+from taskjob_api.views.history import AttemptList, LogView
+from taskjob_api.views.jobs import JobPage, JobView
+from taskjob_api.views.orphans import OrphanList, OrphanReportView
+from taskjob_api.views.queues import QueueList, QueueView
+from taskjob_api.views.stats import StatsView
+from taskjob_api.views.submissions import BatchResult, SubmittedJob
+from taskjob_api.views.workers import WorkerList
+from taskjob_engine.policies.explain import Answer
 
 PROBLEM = "application/problem+json"
 _REF = "#/components/schemas/{model}"
@@ -38,23 +47,23 @@ _DOCUMENTS: tuple[type[BaseModel], ...] = (
     ConfirmDocument,
 )
 _VIEWS: tuple[type[msgspec.Struct], ...] = (
-    views.JobView,
-    views.JobPage,
-    views.SubmittedJob,
-    views.BatchResult,
-    artifact_views.ArtifactList,
-    views.AttemptList,
-    views.LogView,
-    views.QueueView,
-    views.QueueList,
-    views.WorkerList,
-    views.StatsView,
-    views.ActionResult,
+    JobView,
+    JobPage,
+    SubmittedJob,
+    BatchResult,
+    ArtifactList,
+    AttemptList,
+    LogView,
+    QueueView,
+    QueueList,
+    WorkerList,
+    StatsView,
+    ActionResult,
     OrphanList,
     OrphanReportView,
-    views.Readiness,
-    views.Health,
-    views.ExplainView,
+    Readiness,
+    Health,
+    Answer,
     Problem,
 )
 
@@ -154,8 +163,8 @@ def _submit_operation(name: str, parameters: list[dict[str, Any]]) -> dict[str, 
         "parameters": [*parameters, key],
         "requestBody": _body(reference(JobDocument)),
         "responses": {
-            "201": {**_answer(views.SubmittedJob, "Accepted and durable"), "headers": _LOCATION},
-            "200": {**_answer(views.SubmittedJob, "Came before with the same key"), "headers": _LOCATION},
+            "201": {**_answer(SubmittedJob, "Accepted and durable"), "headers": _LOCATION},
+            "200": {**_answer(SubmittedJob, "Came before with the same key"), "headers": _LOCATION},
         },
     }
 
@@ -170,7 +179,7 @@ def _batch_operation(name: str, parameters: list[dict[str, Any]]) -> dict[str, A
         "operationId": name,
         "parameters": parameters,
         "requestBody": _body(schema),
-        "responses": {"200": _answer(views.BatchResult, "One verdict per item")},
+        "responses": {"200": _answer(BatchResult, "One verdict per item")},
     }
 
 

@@ -27,7 +27,7 @@ from taskjob_api.job_documents import check_key, decode_json, read_submission
 from taskjob_api.rights import Right
 from taskjob_api.settings import ApiSettings
 from taskjob_api.time_limit import TimeLimit
-from taskjob_api.views import BatchResult, BatchVerdict, SubmittedJob
+from taskjob_api.views.submissions import BatchResult, BatchVerdict, SubmittedJob
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import Submission, Submitted
 

@@ -13,7 +13,7 @@ from taskjob.spec.strict import StrictModel
 from taskjob_api.routers.access import MayChangeManyJobs, NoParameters, TheEngine, answer, json_of
 from taskjob_api.routers.describe import answers, takes
 from taskjob_api.routers.filters import JobSelector, job_filter
-from taskjob_api.views import ActionResult
+from taskjob_api.views.actions import ActionResult
 from taskjob_engine.bulk import BulkAction
 
 router = APIRouter(tags=["jobs"])

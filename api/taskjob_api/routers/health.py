@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from taskjob.errors import TaskJobError
 from taskjob_api.routers.access import answer, api_state
 from taskjob_api.routers.describe import answers
-from taskjob_api.views import Health, Readiness
+from taskjob_api.views.health import Health, Readiness
 
 router = APIRouter(tags=["health"])
 

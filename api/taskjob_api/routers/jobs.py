@@ -11,7 +11,6 @@ from pydantic import Field
 from taskjob.errors import ConflictError
 from taskjob.model import Job, Phase, new_job_id
 from taskjob.spec.strict import Key, Priority, Retention, StrictModel
-from taskjob_api.artifact_views import ArtifactList, artifact_view
 from taskjob_api.job_documents import check_key
 from taskjob_api.routers.access import (
     JobId,
@@ -29,8 +28,11 @@ from taskjob_api.routers.access import (
 from taskjob_api.routers.describe import answers, takes
 from taskjob_api.routers.filters import JobSelector, job_filter
 from taskjob_api.settings import MAX_WAIT_SECONDS
-from taskjob_api.views import AttemptList, ExplainView, JobPage, JobView, attempt_view, job_view
+from taskjob_api.views.artifacts import ArtifactList, artifact_view
+from taskjob_api.views.history import AttemptList, attempt_view
+from taskjob_api.views.jobs import JobPage, JobView, job_view
 from taskjob_engine.engine import Engine
+from taskjob_engine.policies.explain import Answer
 from taskjob_engine.store import Amendment, Changed, JobRef, Rerun
 
 router = APIRouter(tags=["jobs"])
@@ -168,7 +170,7 @@ async def get_result(
     return Response(await engine.result(ref) or b"null", media_type="application/json")
 
 
-@router.get("/jobs/{job_id}/explain", responses=answers(ExplainView))
+@router.get("/jobs/{job_id}/explain", responses=answers(Answer))
 async def explain_job(
     engine: TheEngine, namespace: MayGetJob, job_id: JobId, _: Annotated[NoParameters, Query()]
 ) -> Response:

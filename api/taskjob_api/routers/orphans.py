@@ -12,10 +12,10 @@ from taskjob.errors import ForbiddenError, NotFoundError
 from taskjob.spec.strict import StrictModel
 from taskjob_api.auth import Caller
 from taskjob_api.operator_door.orphans import OrphanReport
-from taskjob_api.orphan_views import OrphanList, OrphanReportView, orphan_view
 from taskjob_api.rights import Right
 from taskjob_api.routers.access import NoParameters, TheEngine, answer, api_state, body_of, caller_of
 from taskjob_api.routers.describe import answers, takes
+from taskjob_api.views.orphans import OrphanList, OrphanReportView, orphan_view
 
 router = APIRouter(prefix="/v1", tags=["orphans"])
 

@@ -26,7 +26,7 @@ from taskjob_api.routers.access import (
     refuse_body,
 )
 from taskjob_api.routers.describe import answers, takes
-from taskjob_api.views import QueueList, QueueView, queue_view
+from taskjob_api.views.queues import QueueList, QueueView, queue_view
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import QueueChange
 

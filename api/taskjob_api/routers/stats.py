@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from taskjob_api.routers.access import MayListJobs, NoParameters, TheEngine, answer
 from taskjob_api.routers.describe import answers
-from taskjob_api.views import StatsView, stats_view
+from taskjob_api.views.stats import StatsView, stats_view
 
 router = APIRouter(tags=["stats"])
 

@@ -32,7 +32,8 @@ from taskjob_api.routers.access import (
 )
 from taskjob_api.routers.describe import reference
 from taskjob_api.streams import EVENT_STREAM, EventStream
-from taskjob_api.views import JobView, LogView, job_view, log_view
+from taskjob_api.views.history import LogView, log_view
+from taskjob_api.views.jobs import JobView, job_view
 from taskjob_engine.engine import Engine
 from taskjob_engine.store import JobRef
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from taskjob_api.routers.access import MayListQueues, NoParameters, TheEngine, answer
 from taskjob_api.routers.describe import answers
-from taskjob_api.views import WorkerList, worker_view
+from taskjob_api.views.workers import WorkerList, worker_view
 
 router = APIRouter(tags=["workers"])
 

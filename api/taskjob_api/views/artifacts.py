@@ -1,10 +1,10 @@
-"""What REST tells of artifacts: names and sizes, and where to read them. Keys of the artifact store stay inside."""
+"""Artifacts: names and sizes, and where to read them. Keys of the artifact store stay inside."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from taskjob_api.views import View
+from taskjob_api.views.record import View
 from taskjob_engine.holdings import JobArtifact
 
 

@@ -1,10 +1,10 @@
-"""What REST tells of orphans, in the manner of `views`."""
+"""Orphans: live jobs whose TaskJob is gone."""
 
 from __future__ import annotations
 
 from taskjob.model import format_time
 from taskjob_api.operator_door.orphans import OrphanReport
-from taskjob_api.views import View
+from taskjob_api.views.record import View
 
 
 class OrphanView(View, frozen=True, kw_only=True):
