@@ -186,14 +186,16 @@ class TestAfterRestart:
 
         monkeypatch.setattr(house.engine, "renew", held_up)
         principal = house.authenticator.principal
-        first = asyncio.create_task(house.service.find(worker.welcome.session, worker.welcome.epoch, principal))
+        first = asyncio.create_task(
+            house.service.admission.find(worker.welcome.session, worker.welcome.epoch, principal)
+        )
         await asyncio.wait_for(waits.wait(), 10)
         yield worker, principal, first, go_on
         first.cancel()
 
     async def test_both_calls_find_the_same_session(self, house, asked):
         worker, principal, first, go_on = asked
-        second = await house.service.find(worker.welcome.session, worker.welcome.epoch, principal)
+        second = await house.service.admission.find(worker.welcome.session, worker.welcome.epoch, principal)
         go_on.set()
         assert await asyncio.wait_for(first, 10) is second
         assert house.service.sessions.is_current(second)

@@ -3,8 +3,7 @@
 import pytest
 
 from taskjob.wire.gateway_session import Carrier, GatewaySession
-from taskjob_api.gateway.live import Holding, LiveSession, LiveSessions
-from taskjob_api.gateway.service import NO_OUTLET
+from taskjob_api.gateway.live import NO_OUTLET, Holding, LiveSession, LiveSessions
 from taskjob_engine.store import SessionRef
 
 

@@ -81,7 +81,7 @@ async def test_a_register_out_of_bounds_is_refused(house, carrier, changes, code
 
 
 async def test_the_sessions_of_one_token_are_bounded(house, hire, carrier, monkeypatch):
-    monkeypatch.setattr("taskjob_api.gateway.service.MAX_SESSIONS", 2)
+    monkeypatch.setattr("taskjob_api.gateway.admission.MAX_SESSIONS", 2)
     first, second = await hire(), await hire()
     answer = await greeting(house, carrier)
     assert (type(answer), answer.code) == (Failure, "TooManySessions")

@@ -41,7 +41,7 @@ class Reviewer:
 
 @pytest.fixture
 def reviewer(house):
-    house.service._authenticator = found = Reviewer()
+    house.service.admission._authenticator = found = Reviewer()
     return found
 
 
@@ -84,7 +84,7 @@ async def test_a_worker_whose_token_ran_out_is_sent_for_its_next_one_and_loses_n
 
 @pytest.mark.parametrize("carrier", ["tcp"])
 async def test_an_outage_of_whoever_is_asked_hurts_nobody_for_an_hour(house, reviewer, carrier, monkeypatch):
-    monkeypatch.setattr("taskjob_api.gateway.connection.AGAIN_SECONDS", OFTEN)
+    monkeypatch.setattr("taskjob_api.gateway.vouching.AGAIN_SECONDS", OFTEN)
     worker = await registered(house, carrier)
     reviewer.error = UnavailableError("nobody answers")
     await asked_again(reviewer)
@@ -94,7 +94,7 @@ async def test_an_outage_of_whoever_is_asked_hurts_nobody_for_an_hour(house, rev
     assert (await worker.call(worker.exchange())).renewed
 
     reviewer.error = UnavailableError("nobody answers")
-    monkeypatch.setattr("taskjob_api.gateway.connection.UNVOUCHED_SECONDS", 0.0)
+    monkeypatch.setattr("taskjob_api.gateway.vouching.UNVOUCHED_SECONDS", 0.0)
     answer = await worker.recv()
     assert (type(answer), answer.reason, await worker.recv()) == (GoAway, "Unavailable", None)
 

@@ -6,13 +6,9 @@ It reads, writes and bounds. What a message may mean is `GatewaySession`'s, what
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import math
-import random
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
-from taskjob.errors import UnauthenticatedError
 from taskjob.wire.codec import BadFrameError, decode_from_worker, encode_line
 from taskjob.wire.gateway_session import (
     AnyIntent,
@@ -28,21 +24,17 @@ from taskjob.wire.gateway_session import (
 )
 from taskjob.wire.message_limits import RefusedError
 from taskjob.wire.messages import Failure, GoAway, ToWorker, Update
-from taskjob_api.gateway.authentication import Principal
+from taskjob_api.gateway.failures import failure_of
 from taskjob_api.gateway.framing import FrameTooLongError, LineFramer
 from taskjob_api.gateway.live import LiveSession
-from taskjob_api.gateway.service import failure_of
+from taskjob_api.gateway.under_way import UnderWay, retrieve
+from taskjob_api.gateway.vouching import Vouching, is_loopback
 
 if TYPE_CHECKING:
     from taskjob_api.gateway.tcp import TcpGateway
 
 MAX_UNDER_WAY = 64
 """Reads whose messages are still being carried out; beyond it the connection is not read."""
-
-AGAIN_SECONDS = 5.0
-"""After a review that got no answer."""
-UNVOUCHED_SECONDS = 3600.0
-"""So long a standing connection is believed while nobody can be asked about it: by then its token is over."""
 
 
 class Connection(asyncio.Protocol):
@@ -57,18 +49,16 @@ class Connection(asyncio.Protocol):
         self._framer = LineFramer(server.settings.max_hello_bytes)
         self._transport: asyncio.Transport | None = None
         self._live: LiveSession | None = None
-        self._token: str | None = None
-        self._principal: Principal | None = None
+        self._vouching: Vouching | None = None
         self._left = False
         self._finishing = False
         self._reading = True
         self._virgin = True
         self._out: list[bytes] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = UnderWay(MAX_UNDER_WAY, self._adjust_reading)
         self._last: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.opened_at = self.heard_at = self.vouched_at = self._loop.time()
-        self.review_at = math.inf
+        self.opened_at = self.heard_at = self._loop.time()
         self.stalled_at: float | None = None
 
     # ---- transport
@@ -76,6 +66,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=self._settings.write_buffer_bytes)
+        self._vouching = Vouching(self._service.admission, peer_is_loopback=is_loopback(transport))
         self._server.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - how it broke changes nothing
@@ -94,13 +85,13 @@ class Connection(asyncio.Protocol):
         """The worker does not read: no more work for it, and nothing more is read from it."""
         self.stalled_at = self._loop.time()
         if self._live is not None:
-            self._service.unpark(self._live)
+            self._service.parking.unpark(self._live)
         self._adjust_reading()
 
     def resume_writing(self) -> None:
         self.stalled_at = None
         if self._live is not None and self._service.sessions.is_current(self._live):
-            self._service.park(self._live, self._rules.credit)
+            self._service.parking.park(self._live, self._rules.credit)
         self._adjust_reading()
 
     def data_received(self, data: bytes) -> None:
@@ -138,38 +129,38 @@ class Connection(asyncio.Protocol):
                 works.append(intent)
                 continue
             if works:
-                self._launch(self._carry_out(works, self._last), in_order=True)
+                self._carry_out_in_order(works)
                 works = []
             self._follow(intent)
         if works:
-            self._launch(self._carry_out(works, self._last), in_order=True)
+            self._carry_out_in_order(works)
         if refusal is not None:
             self._refuse(refusal)
 
     def _follow(self, intent: AnyIntent) -> None:
         match intent:
             case Enter() | Return():
-                self._launch(self._open(intent))
+                self._under_way.begin(self._open(intent))
             case KeepAlive():
-                self._launch(self._keep_alive(intent))
+                self._under_way.begin(self._keep_alive(intent))
             case SubmitJobs():
-                self._launch(self._submit(intent))
+                self._under_way.begin(self._submit(intent))
             case StopWork():
                 assert self._live is not None
                 # At once: a grant of the next turn of the loop would come too late for the worker.
-                self._service.withdraw(self._live)
-                self._launch(self._drain(self._live))
+                self._service.parking.withdraw(self._live)
+                self._under_way.begin(self._drain(self._live))
             case Close():
-                self._launch(self._leave(set(self._under_way)))
+                self._under_way.begin(self._leave(self._under_way.all()))
 
     async def _open(self, intent: Enter | Return) -> None:
         try:
-            self._token = intent.register.token if isinstance(intent, Enter) else intent.resume.token
-            self._principal = principal = await self._authenticate()
+            token = intent.register.token if isinstance(intent, Enter) else intent.resume.token
+            principal = await self._who().authenticate(token)
             if isinstance(intent, Enter):
-                live, welcome = await self._service.enter(intent, principal, self._rules, self)
+                live, welcome = await self._service.admission.enter(intent, principal, self._rules, self)
             else:
-                live, welcome = await self._service.come_back(intent, principal, self._rules, self)
+                live, welcome = await self._service.admission.come_back(intent, principal, self._rules, self)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the worker is told
             self._refuse(failure_of(error))
             return
@@ -183,13 +174,16 @@ class Connection(asyncio.Protocol):
 
     async def _keep_alive(self, intent: KeepAlive) -> None:
         try:
-            if self._principal is None:
-                self._token = intent.renew.token
-                self._principal = await self._authenticate()
+            principal = self._who().principal
+            if principal is None:
+                principal = await self._who().authenticate(intent.renew.token)
                 self._known()
-            self.send(await self._service.keep_alive(intent.renew, self._principal))
+            self.send(await self._service.keep_alive(intent.renew, principal))
         except Exception as error:  # noqa: BLE001 - as above
             self._refuse(failure_of(error))
+
+    def _carry_out_in_order(self, works: Sequence[Work]) -> None:
+        self._last = self._under_way.begin(self._carry_out(works, self._last))
 
     async def _carry_out(self, works: Sequence[Work], previous: asyncio.Task[None] | None) -> None:
         live = self._live
@@ -209,7 +203,7 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, want: int) -> None:
         if self._live is not None and self.stalled_at is None and not self._rules.draining:
-            self._service.credit(self._live, want)
+            self._service.parking.credit(self._live, want)
 
     async def _drain(self, live: LiveSession) -> None:
         try:
@@ -219,9 +213,10 @@ class Connection(asyncio.Protocol):
 
     async def _submit(self, intent: SubmitJobs) -> None:
         assert self._live is not None
-        assert self._principal is not None
+        principal = self._who().principal
+        assert principal is not None
         try:
-            self.send(await self._service.submit(self._live, intent.submit, self._principal))
+            self.send(await self._service.submit(self._live, intent.submit, principal))
         except Exception as error:  # noqa: BLE001 - as above
             self._away(failure_of(error))
 
@@ -268,18 +263,18 @@ class Connection(asyncio.Protocol):
             return
         self._finishing = True
         if self._live is not None:
-            self._service.unpark(self._live)
+            self._service.parking.unpark(self._live)
         self._adjust_reading()
         self._closing = self._loop.create_task(self._close())
-        self._closing.add_done_callback(_retrieve)
+        self._closing.add_done_callback(retrieve)
 
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
     async def _close(self) -> None:
-        if self._under_way:
-            await asyncio.wait(set(self._under_way), timeout=self._settings.stop_seconds)
+        if under_way := self._under_way.all():
+            await asyncio.wait(under_way, timeout=self._settings.stop_seconds)
         self._flush()
         if self._transport is not None:
             self._transport.close()
@@ -306,60 +301,30 @@ class Connection(asyncio.Protocol):
     @property
     def stranger(self) -> bool:
         """It has not proved yet who it is."""
-        return self._principal is None
+        return self._vouching is None or self._vouching.principal is None
 
-    def review(self) -> None:
-        """The token may have been revoked since the connection began, or a right been taken away."""
-        self.review_at = math.inf
-        self._launch(self._review())
+    def review(self, now: float) -> None:
+        """Where it is time, ask whether it may go on."""
+        if self._vouching is not None and now > self._vouching.review_at:
+            self._under_way.begin(self._review(self._vouching))
 
-    async def _review(self) -> None:
-        try:
-            await self._service.review(self._live, self._token, peer_is_loopback=_is_loopback(self._transport))
-        except Exception as error:  # noqa: BLE001 - fail closed; an outage of whoever is asked has its patience
-            failure = failure_of(error)
-            if isinstance(error, UnauthenticatedError) and error.reason == "Expired":
-                self.goaway("TokenExpired", 0.0)  # a mounted token is rotated: the worker comes back with its next one
-            elif failure.code != "Unavailable":
+    async def _review(self, vouching: Vouching) -> None:
+        match await vouching.review(self._live):
+            case GoAway() as told:
+                self.goaway(told.reason, told.after_seconds)
+            case Failure() as failure:
                 self._refuse(failure)
-            elif self._loop.time() - self.vouched_at > UNVOUCHED_SECONDS:
-                self.goaway("Unavailable", 5.0)
-            else:
-                self.review_at = self._loop.time() + AGAIN_SECONDS
-            return
-        self._vouched()
 
-    async def _authenticate(self) -> Principal:
-        return await self._service.authenticate(self._token, peer_is_loopback=_is_loopback(self._transport))
+    def _who(self) -> Vouching:
+        assert self._vouching is not None
+        return self._vouching
 
     def _known(self) -> None:
         self._framer.limit = self._settings.max_frame_bytes
-        self._vouched()
         self._server.known(self)
 
-    def _vouched(self) -> None:
-        assert self._principal is not None
-        self.vouched_at = self._loop.time()
-        spread = random.uniform(0.9, 1.0)  # noqa: S311 - jitter: those that came together are not asked about together
-        self.review_at = self.vouched_at + spread * self._principal.review_seconds
-
-    def _launch(self, work: Coroutine[None, None, None], *, in_order: bool = False) -> None:
-        task = self._loop.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._done)
-        if in_order:
-            self._last = task
-        if len(self._under_way) >= MAX_UNDER_WAY:
-            self._adjust_reading()
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
-        _retrieve(task)
-        if not self._reading:
-            self._adjust_reading()
-
     def _adjust_reading(self) -> None:
-        wanted = not self._finishing and self.stalled_at is None and len(self._under_way) < MAX_UNDER_WAY
+        wanted = not self._finishing and self.stalled_at is None and not self._under_way.full
         if wanted == self._reading or self._transport is None or self._transport.is_closing():
             return
         self._reading = wanted
@@ -374,13 +339,3 @@ def _check_first_byte(data: bytes) -> None:
         raise BadFrameError(
             "this port speaks the worker protocol: one JSON object per line, no HTTP, no other TLS mode"
         )
-
-
-def _is_loopback(transport: asyncio.Transport | None) -> bool:
-    peer = transport.get_extra_info("peername") if transport is not None else None
-    return isinstance(peer, tuple) and ipaddress.ip_address(peer[0].partition("%")[0]).is_loopback
-
-
-def _retrieve(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        task.result()

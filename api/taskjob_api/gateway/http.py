@@ -26,9 +26,10 @@ from taskjob.wire.messages import (
     Update,
 )
 from taskjob_api.gateway.authentication import Principal
-from taskjob_api.gateway.live import LiveSession
+from taskjob_api.gateway.failures import failure_of
+from taskjob_api.gateway.live import NO_OUTLET, LiveSession
 from taskjob_api.gateway.poll import Poll
-from taskjob_api.gateway.service import NO_OUTLET, WorkerGateway, failure_of
+from taskjob_api.gateway.service import WorkerGateway
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -90,7 +91,7 @@ class HttpGateway:
             await _reply(send, 200, answer)
 
     async def _known(self, caller: _Caller) -> Principal:
-        return await self._service.authenticate(caller.token, peer_is_loopback=caller.peer_is_loopback)
+        return await self._service.admission.authenticate(caller.token, peer_is_loopback=caller.peer_is_loopback)
 
     async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> FromWorker:
         """The message, with its length counted against what may be read at once. Raises `UnavailableError`."""
@@ -122,7 +123,7 @@ class HttpGateway:
             return await self._greet(message, principal)
         if message.session is None or message.epoch is None:
             raise RefusedError("BadFrame", "session and epoch are required over HTTP")
-        live = await self._service.find(message.session, message.epoch, principal)
+        live = await self._service.admission.find(message.session, message.epoch, principal)
         live.heard_at = self._service.clock()
         intent = live.rules.receive(message)
         match intent:
@@ -144,9 +145,9 @@ class HttpGateway:
         intent = rules.receive(message)
         match intent:
             case Enter():
-                return (await self._service.enter(intent, principal, rules, NO_OUTLET))[1]
+                return (await self._service.admission.enter(intent, principal, rules, NO_OUTLET))[1]
             case Return():
-                return (await self._service.come_back(intent, principal, rules, NO_OUTLET))[1]
+                return (await self._service.admission.come_back(intent, principal, rules, NO_OUTLET))[1]
             case _:
                 assert isinstance(intent, KeepAlive)
                 return await self._service.keep_alive(intent.renew, principal)

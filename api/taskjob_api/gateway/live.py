@@ -202,3 +202,16 @@ def _grant(granted: Granted) -> Grant:
         labels=granted.labels,
         suspect=granted.suspect,
     )
+
+
+class _NoOutlet:
+    """A session without a connection in this process."""
+
+    def push(self, update: Update) -> bool:  # noqa: ARG002 - the protocol's signature
+        return False
+
+    def goaway(self, reason: str, after_seconds: float) -> None:
+        """There is nobody to tell."""
+
+
+NO_OUTLET = _NoOutlet()

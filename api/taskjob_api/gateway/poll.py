@@ -35,12 +35,12 @@ class Poll:
 
     def ask(self, want: int) -> None:
         self._parked = True
-        self._service.wait_for_jobs(self._live, want, self._seq, self)
+        self._service.parking.wait_for_jobs(self._live, want, self._seq, self)
 
     def hurry(self) -> None:
         """The worker has to hear something else: wait no longer than for a lease call that is under way."""
         self._patient = False
-        if not self._service.wait_no_more(self._live, self):
+        if not self._service.parking.wait_no_more(self._live, self):
             self._over.set()
 
     def deny(self, error: TaskJobError) -> None:
@@ -58,7 +58,7 @@ class Poll:
             await asyncio.wait(
                 [gone, over], timeout=seconds if self._patient else LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
-            if not self._over.is_set() and not gone.done() and self._service.wait_no_more(self._live, self):
+            if not self._over.is_set() and not gone.done() and self._service.parking.wait_no_more(self._live, self):
                 self._patient = False
                 await asyncio.wait([gone, over], timeout=LATE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return self._over.is_set() or not gone.done()
@@ -80,7 +80,7 @@ class Poll:
 
     def close(self) -> None:
         self._closed = True
-        self._service.wait_no_more(self._live, self)
+        self._service.parking.wait_no_more(self._live, self)
 
     # ---- sink
 

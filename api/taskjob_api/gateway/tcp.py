@@ -101,5 +101,5 @@ class TcpGateway:
             connection.abort()
         elif now - connection.heard_at > settings.idle_seconds:
             connection.goaway("Idle", 0.0)
-        elif now > connection.review_at:
-            connection.review()
+        else:
+            connection.review(now)
