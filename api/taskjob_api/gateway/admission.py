@@ -110,7 +110,8 @@ class Admission:
         """Resume a session under a new epoch: what it does not hold is released, and older connections count no
         more. Raises `RefusedError` SessionGone, `ForbiddenError`."""
         resume = intent.resume
-        known = self._sessions.get(resume.session) or await self._look_up(resume.session, principal)
+        known = self._sessions.get(resume.session)  # no fence: a shortcut; the store judges whose it is
+        known = known or await self._look_up(resume.session, principal)
         if known is None:
             raise RefusedError("SessionGone", "no such session, or it is over; register anew")
         await _authorize(principal, known.namespace, known.queues)
@@ -144,7 +145,7 @@ class Admission:
     async def find(self, session: str, epoch: int, principal: Principal) -> LiveSession:
         """The session of an HTTP call. Raises `RefusedError` SessionGone where it is unknown, another's, or over;
         `ForbiddenError` for a queue it may not serve any more; whether the epoch still counts, the store says."""
-        live = self._sessions.get(session)
+        live = self._sessions.get(session)  # no fence: a shortcut, compared below
         # After a restart, or resumed on another replica meanwhile.
         if live is None or live.ref.epoch < epoch:  # True: a look into the store at every call
             live = await self._look_up(session, principal)
