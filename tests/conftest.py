@@ -1,11 +1,21 @@
-"""Rules for every test of the house. On CI a test that cannot run is a failure, not a gap that nobody sees."""
+"""Rules for every test of the house. On CI a test that cannot run is a failure, not a gap that nobody sees; and no test
+with generated values is judged by its speed, which is that of the machine and of whatever else runs on it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile(
+    "house",
+    parent=hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("house")
 
 
 def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
