@@ -158,6 +158,26 @@ def test_the_operator_gets_rights_over_pods_in_worker_namespaces_only(everything
         assert everything["ServiceAccount", f"{namespace}/taskjob-worker"]["automountServiceAccountToken"] is False
 
 
+def test_an_operator_that_watches_some_namespaces_has_no_rights_over_the_others(helm: Helm) -> None:
+    objects = helm.render("operator.watchNamespaces={media,mail}", "workerNamespaces={media}")
+
+    ours = {
+        name
+        for (kind, name), one in objects.items()
+        if kind == "ClusterRole" and any("taskjob.dev" in rule["apiGroups"] for rule in one["rules"])
+    }
+    bound = [one for (kind, _), one in objects.items() if kind == "ClusterRoleBinding"]
+    assert not [one for one in bound if one["roleRef"]["name"] in ours]
+    for namespace in ("media", "mail"):
+        binding = objects["RoleBinding", f"{namespace}/taskjob-operator"]
+        assert ("ClusterRole", "taskjob-operator") == (binding["roleRef"]["kind"], binding["roleRef"]["name"])
+
+
+def test_a_cluster_with_a_name_of_its_own_is_asked_for_no_uid(helm: Helm, everything: Objects) -> None:
+    assert ("ClusterRoleBinding", "taskjob-operator-cluster-id") in everything
+    assert ("ClusterRoleBinding", "taskjob-operator-cluster-id") not in helm.render("operator.clusterId=mine")
+
+
 def test_nobody_may_write_a_status_but_the_operator(everything: Objects) -> None:
     writers = {
         name
