@@ -9,7 +9,7 @@ import msgspec
 
 from taskjob.model import Micros
 from taskjob.model.times import parse_time
-from taskjob_operator.status.document import TERMINAL, TaskJobStatus, digest_of, read_status
+from taskjob_operator.status.document import EXPIRED, TERMINAL, TaskJobStatus, digest_of, read_status
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -41,7 +41,7 @@ def standing_of(status: TaskJobStatus) -> Standing:
         run=status.run,
         revision=status.revision,
         job_id=status.job_id,
-        final=status.phase in TERMINAL or status.reason == "Expired",
+        final=status.phase in TERMINAL or status.reason == EXPIRED,
         finished_at=parse_time(status.finished_at) if status.finished_at else None,
     )
 

@@ -99,6 +99,7 @@ class TaskJobs:
             on_event=watchdog.saw_event,
             on_list=self._sweep_soon,
             on_seen=self._retirement.consider,
+            is_echo=self._writer.writes,
         )
         self._ensuring = Ensuring(
             door=door,

@@ -51,7 +51,7 @@ def test_taskqueues_that_disagree_about_one_deployment_leave_it_alone(cluster: S
     referring(cluster, "second", 3)
 
     eventually(lambda: condition(cluster, "second", "ScalingConflict"), "the second says so")
-    eventually(lambda: condition(cluster, "first", "ScalingConflict"), "so does the first", 30)
+    eventually(lambda: condition(cluster, "first", "ScalingConflict"), "so does the first")
 
     assert "first (2)" in condition(cluster, "second", "ScalingConflict")["message"]
     assert "second (3)" in condition(cluster, "first", "ScalingConflict")["message"]

@@ -200,12 +200,16 @@ async def test_a_status_is_never_written_to_a_namesake(desk: Desk) -> None:
     assert "Submitted" == desk.phase("one")
 
 
-async def test_a_refused_status_is_no_sign_that_the_object_is_gone(desk: Desk) -> None:
-    one = desk.taskjob("one")
+async def test_a_refused_status_is_not_tried_twice_and_no_sign_that_the_object_is_gone(desk: Desk) -> None:
+    one, later = desk.taskjob("one"), desk.taskjob("later")
     desk.cluster.fail(PATCH, 422)
     desk.writer.want(one, shows(Phase.COMPLETED))
 
     async with running(desk.writer.run()):
-        await until(lambda: desk.read, "it is read again")
+        await until(lambda: desk.read and not len(desk.writer), "it is read again")
+        desk.writer.want(one, shows(Phase.COMPLETED))
+        desk.writer.want(later, shows(Phase.COMPLETED))
+        await until(lambda: desk.phase("later") == "Completed", "another")
 
+    assert 2 == desk.writes()
     assert [] == desk.gone

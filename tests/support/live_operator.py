@@ -49,7 +49,7 @@ class LiveOperator:
 
     def state(self) -> str:
         try:
-            with urllib.request.urlopen(f"{self.address}/readyz", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.address}/readyz", timeout=30) as answer:
                 return str(json.loads(answer.read())["status"])
         except urllib.error.HTTPError as error:
             with error:
@@ -57,7 +57,7 @@ class LiveOperator:
 
     def metric(self, name: str) -> float:
         """The sum over all labels."""
-        with urllib.request.urlopen(f"{self.address}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.address}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 

@@ -66,6 +66,7 @@ class Parts:
             on_event=lambda _: None,
             on_list=lambda: None,
             on_seen=lambda _: None,
+            is_echo=self.writer.writes,
         )
         self.ensuring = Ensuring(
             door=door,

@@ -74,6 +74,10 @@ class ScriptedCluster:
         for _ in range(times):
             self._faults.setdefault(call, []).append((status, said, headers))
 
+    def mend(self, call: str) -> None:
+        """Such calls fail no more."""
+        self._in_loop(lambda: self._faults.pop(call, None))
+
     def hold(self, call: str, name: str) -> None:
         """Such calls for that object are answered only after `release`."""
         self._held[call, name] = asyncio.Event()

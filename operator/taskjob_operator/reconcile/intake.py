@@ -12,7 +12,7 @@ from taskjob_operator.reconcile.departures import Departures
 from taskjob_operator.reconcile.index import Index
 from taskjob_operator.reconcile.queue import WorkQueue
 from taskjob_operator.reconcile.specs import Spec, Specs
-from taskjob_operator.record import MalformedError, Record, Seen, look
+from taskjob_operator.record import MalformedError, Record, Seen, Standing, look
 from taskjob_operator.writing.budget import DETAIL_SECONDS
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ DELETED = "DELETED"
 
 class Intake:
     """`on_list` hears of objects that a list shows: the watch began anew, deletions may be missed. `on_seen` gets
-    each record after it was noted."""
+    each record after it was noted. `is_echo` tells whether a status is one that we are writing."""
 
     def __init__(
         self,
@@ -34,6 +34,7 @@ class Intake:
         on_event: Callable[[str], None],
         on_list: Callable[[], None],
         on_seen: Callable[[Record], None],
+        is_echo: Callable[[Record, Standing], bool],
     ) -> None:
         self._index = index
         self._queue = queue
@@ -43,6 +44,7 @@ class Intake:
         self._on_event = on_event
         self._on_list = on_list
         self._on_seen = on_seen
+        self._is_echo = is_echo
 
     def observe(self, kind: str | None, raw: dict[str, Any]) -> None:
         """One event of the watch."""
@@ -67,7 +69,8 @@ class Intake:
         else:
             known = record.written.digest
             record.see(seen)
-            if record.written.digest != known and record.ensured >= record.generation:
+            changed = record.written.digest != known and not self._is_echo(record, record.written)
+            if changed and record.ensured >= record.generation:
                 self._disturbed(record)
         self._note(record, seen)
 

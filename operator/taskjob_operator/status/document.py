@@ -11,6 +11,9 @@ TERMINAL = frozenset({"Completed", "DeadLetter", "Cancelled", "Rejected"})
 NOT_YET_SEEN = "NotYetSeen"
 """The reason that the schema's default gives."""
 
+EXPIRED = "Expired"
+"""The reason that is final in any phase: the engine no longer keeps the job."""
+
 MAX_MESSAGE = 512
 MAX_ERROR = 1024
 MAX_RESULT = 1024
@@ -73,10 +76,13 @@ def read_status(raw: Any) -> TaskJobStatus:
 
 
 def digest_of(status: TaskJobStatus) -> bytes:
-    """Equal for statuses that say the same; when a condition last changed is not compared."""
+    """Equal for statuses that say the same; when a condition last changed is not compared, nor when a TaskJob was found
+    to be over of whose end no job tells: each look finds it anew."""
     said = sorted((one.type, one.status, one.observed_generation, one.reason, one.message) for one in status.conditions)
     # Every field: `omit_defaults` leaves out what *is* the default, not what equals it, as what was read does.
     whole = msgspec.structs.asdict(status) | {"conditions": said}
+    if status.job_id is None or status.reason == EXPIRED:
+        whole["finished_at"] = bool(status.finished_at)
     return hashlib.blake2b(msgspec.json.encode(whole), digest_size=8).digest()
 
 

@@ -8,10 +8,9 @@ import msgspec
 
 from taskjob.model import Micros, format_time
 from taskjob_operator.status import conditions
-from taskjob_operator.status.document import MAX_MESSAGE, TERMINAL, TaskJobStatus, bounded
+from taskjob_operator.status.document import EXPIRED, MAX_MESSAGE, TERMINAL, TaskJobStatus, bounded
 from taskjob_operator.status.redact import redacted_line
 
-EXPIRED = "Expired"
 API_UNAVAILABLE = "ApiUnavailable"
 PREDECESSOR_STOPPING = "PredecessorStopping"
 _WORD = re.compile(r"[A-Z][A-Za-z0-9]{0,63}")

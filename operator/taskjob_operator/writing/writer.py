@@ -22,7 +22,7 @@ from taskjob_operator.kube.errors import KubeError
 from taskjob_operator.kube.resources import TASKJOBS
 from taskjob_operator.leadership import NotLeadingError
 from taskjob_operator.metrics import Metrics
-from taskjob_operator.record import MalformedError, Record, look, standing_of
+from taskjob_operator.record import MalformedError, Record, Standing, look, standing_of
 from taskjob_operator.status.document import TaskJobStatus
 from taskjob_operator.writing.budget import Draft, drafted, due_at
 from taskjob_operator.writing.pace import Pace
@@ -96,6 +96,11 @@ class Writer:
         """What will be written of it, or is being written, if anything."""
         entry = self._wanted.get(record.uid) or self._flying.get(record.uid)
         return None if entry is None else entry.status
+
+    def writes(self, record: Record, standing: Standing) -> bool:
+        """Whether this very status is on its way to the object: its echo may come before the answer."""
+        flying = self._flying.get(record.uid)
+        return flying is not None and flying.draft.standing.digest == standing.digest
 
     def want(self, record: Record, status: TaskJobStatus, receipt: Receipt | None = None) -> None:
         """Have the object say this. `receipt` is done when it does, or when that is moot."""

@@ -1,0 +1,38 @@
+"""What we write comes back as an event, sometimes before the answer to the write: it is nobody else's change."""
+
+from __future__ import annotations
+
+from operator_jobs import AT, UID, job, raw_object
+from operator_parts import Parts
+from running_parts import running, until
+from scripted_cluster import ScriptedCluster
+
+from taskjob.model import Phase
+from taskjob_operator.kube.client import KubeClient
+from taskjob_operator.status.build import status_of
+
+PATCH = "patch taskjobs/status"
+
+
+async def test_an_echo_before_the_answer_has_nothing_told_again_and_a_strangers_status_has(
+    cluster: ScriptedCluster, kube: KubeClient
+) -> None:
+    parts = Parts(kube, None)
+    parts.intake.observe("ADDED", raw_object())
+    parts.queue.done(await parts.queue.take(1))
+    one = parts.index.get(UID)
+    assert one is not None
+    one.asked = one.ensured = 1  # the api was told of it
+    status = status_of(job(Phase.COMPLETED), generation=1, incarnation="life-1", mirrored=False, now=AT)
+    cluster.put("taskjobs", one.namespace, one.name, **raw_object())
+    cluster.hold(PATCH, one.name)
+    parts.writer.want(one, status)
+
+    async with running(parts.writer.run()):
+        await until(lambda: PATCH in cluster.calls, "the write, which is not answered")
+        parts.intake.observe("MODIFIED", raw_object(version=11, status=status.written()))
+        assert [] == parts.queue.waiting()
+
+        parts.intake.observe("MODIFIED", raw_object(version=12, status=status.written() | {"reason": "Mine"}))
+        assert [UID] == parts.queue.waiting()
+        cluster.release(PATCH, one.name)
