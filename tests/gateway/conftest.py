@@ -29,8 +29,11 @@ from taskjob_engine.store import JobRef, Submission
 from taskjob_engine.stores.memory import MemoryStore
 from taskjob_engine.stores.sqlite import SQLiteStore
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """A bound on any wait of these tests; nothing here should come near it."""
+
+POLL_SECONDS = 10.0
+"""How long a call over HTTP waits for work, before it asks again."""
 
 
 class Everybody:
@@ -92,6 +95,25 @@ class House:
         await self._serving
         await self.service.stop()
         await self.engine.stop()
+
+    async def waiting(self, count):
+        """Until so many sessions wait for work, no more, and the store has told each that there is none yet."""
+        dispatcher = self.engine.dispatcher
+
+        def reached():
+            wanting = [parked for parked in dispatcher._waiting if parked.want > 0]
+            idle = [parked for parked in wanting if not parked.busy and parked.ref.session not in dispatcher._due]
+            return len(wanting) == len(idle) == count
+
+        async with asyncio.timeout(PATIENCE):
+            while not reached():  # noqa: ASYNC110 - the dispatcher has no event for it
+                await asyncio.sleep(0.005)
+
+    async def connected(self, count):
+        """Until the gateway has noticed that so many TCP connections are left."""
+        async with asyncio.timeout(PATIENCE):
+            while self.tcp.connections != count:  # noqa: ASYNC110 - the gateway has no event for it
+                await asyncio.sleep(0.005)
 
     async def restart(self):
         await self.stop()
@@ -267,7 +289,7 @@ class HttpWorker(Worker):
         before = len(self.held)
         async with asyncio.timeout(seconds):
             while len(self.held) < before + count:
-                await self.call(self.exchange(want=before + count - len(self.held), wait_seconds=seconds))
+                await self.call(self.exchange(want=before + count - len(self.held), wait_seconds=POLL_SECONDS))
         return list(self.held.values())[before:]
 
     def close(self):

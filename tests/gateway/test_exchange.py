@@ -20,12 +20,19 @@ from taskjob.wire.messages import (
     Update,
     Verdict,
 )
+from taskjob_engine.settings import EngineSettings
 from taskjob_engine.store import JobRef
 
 
 @pytest.fixture
-def house_options(any_store):
-    return {"store": any_store}
+def poll_seconds():
+    """How often those who wait ask again, though nobody told them of work."""
+    return EngineSettings().maintenance_seconds
+
+
+@pytest.fixture
+def house_options(any_store, poll_seconds):
+    return {"store": any_store, "engine_settings": EngineSettings(maintenance_seconds=poll_seconds)}
 
 
 async def test_a_job_is_granted_run_and_settled(house, hire):
@@ -45,7 +52,7 @@ async def test_a_job_is_granted_run_and_settled(house, hire):
 async def test_work_that_comes_later_reaches_a_waiting_worker(house, hire):
     worker = await hire()
     taking = asyncio.create_task(worker.take(3))
-    await asyncio.sleep(0.05)
+    await house.waiting(1)
     jobs = await house.submit("noop", "unknown", "noop", "noop")
     grants = await taking
     assert {grant.job for grant in grants} == {jobs[0], jobs[2], jobs[3]}
@@ -60,10 +67,11 @@ async def test_a_worker_gets_no_more_than_it_wants(house, hire):
     assert (stats.queues[0].leased, stats.queues[0].ready) == (4, 6)
 
 
+@pytest.mark.parametrize("poll_seconds", [3600.0])
 async def test_a_batch_is_spread_over_those_who_wait(house, hire):
     workers = [await hire() for _ in range(4)]
     asking = [asyncio.create_task(ask_for_many(worker)) for worker in workers]
-    await asyncio.sleep(0.1)
+    await house.waiting(4)
     await house.submit(*["noop"] * 40)
     await asyncio.gather(*asking)
     assert [len(worker.held) for worker in workers] == [10, 10, 10, 10]
@@ -266,7 +274,7 @@ async def test_drain_voids_the_want(house, hire):
         await worker.recv()
     else:
         polling = asyncio.create_task(worker.call(worker.exchange(want=5, wait_seconds=30.0)))
-        await asyncio.sleep(0.05)
+        await house.waiting(1)
         await worker.call(worker.named(Drain()))
         assert (await polling).jobs == ()
     await house.submit("noop")

@@ -19,18 +19,34 @@ def carrier():
 
 
 @pytest.fixture
-def house_options():
+def hello_seconds():
+    """These three are long, but for the tests that let them pass: nobody honest is to be too slow for them."""
+    return 60.0
+
+
+@pytest.fixture
+def stall_seconds():
+    return 60.0
+
+
+@pytest.fixture
+def reconnect_seconds():
+    return 60.0
+
+
+@pytest.fixture
+def house_options(hello_seconds, stall_seconds, reconnect_seconds):
     return {
         "settings": GatewaySettings(
             port=0,
-            hello_seconds=1.0,
+            hello_seconds=hello_seconds,
             max_hello_bytes=20_000,
             max_frame_bytes=50_000,
             write_buffer_bytes=64 * 1024,
-            stall_seconds=0.3,
+            stall_seconds=stall_seconds,
             max_strangers=2000,
         ),
-        "engine_settings": EngineSettings(reconnect_seconds=0.2, maintenance_seconds=0.05),
+        "engine_settings": EngineSettings(reconnect_seconds=reconnect_seconds, maintenance_seconds=0.05),
         "holdoff_seconds": 0.3,
     }
 
@@ -111,12 +127,13 @@ async def test_an_answer_still_reaches_who_closed_its_half(house, hire):
     assert await worker.recv() is None
 
 
+@pytest.mark.parametrize("hello_seconds", [1.0])
 async def test_who_does_not_say_hello_is_closed(house):
     worker = await house.worker("tcp").connect()
     worker.writer.write(b'{"type":"regis')
     with pytest.raises((ConnectionResetError, AssertionError)):
-        assert await worker.recv(5.0) is not None
-    assert house.tcp.connections == 0
+        assert await worker.recv() is not None
+    await house.connected(0)
 
 
 async def test_a_thousand_idle_connections_do_not_hurt_an_honest_worker(house, hire):
@@ -130,6 +147,7 @@ async def test_a_thousand_idle_connections_do_not_hurt_an_honest_worker(house, h
         one.cut()
 
 
+@pytest.mark.parametrize(("stall_seconds", "reconnect_seconds"), [(2.0, 0.2)])
 async def test_a_reader_that_does_not_read_is_closed_and_its_jobs_run_elsewhere(house, hire):
     slow = await hire(slots=1000)
     slow.writer.transport.pause_reading()
@@ -214,7 +232,7 @@ class TestTls:
     def house_options(self, certificate):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-        return {"settings": GatewaySettings(port=0, ssl=context, hello_seconds=1.0)}
+        return {"settings": GatewaySettings(port=0, ssl=context)}
 
     async def test_a_worker_over_tls(self, house, certificate):
         worker = house.worker("tcp")

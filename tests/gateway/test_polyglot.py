@@ -44,7 +44,7 @@ async def test_a_worker_in_shell_and_curl_runs_jobs_to_the_end(house, shell):
         *await house.submit("text.count", payload=b'{"text":""}'),
     ]
     worker = await shell("2")
-    _, told = await asyncio.wait_for(worker.communicate(), 30)
+    _, told = await asyncio.wait_for(worker.communicate(), 60)
     assert (worker.returncode, told.decode().splitlines()[-1]) == (0, "bye"), told.decode()
     done = [await house.job(job) for job in jobs]
     assert [(job.phase, msgspec.json.decode(job.result)) for job in done] == [
@@ -57,9 +57,9 @@ async def test_a_worker_in_shell_and_curl_runs_jobs_to_the_end(house, shell):
 
 async def test_it_says_bye_when_told_to_stop(house, shell):
     worker = await shell()
-    await asyncio.wait_for(worker.stderr.readline(), 10)
+    await asyncio.wait_for(worker.stderr.readline(), 60)
     os.killpg(worker.pid, signal.SIGTERM)
-    _, told = await asyncio.wait_for(worker.communicate(), 30)
+    _, told = await asyncio.wait_for(worker.communicate(), 60)
     assert (worker.returncode, told.decode().splitlines()[-1]) == (0, "bye"), told.decode()
     assert [info.closed for info in await house.engine.workers(None)] == [True]
 
@@ -67,6 +67,6 @@ async def test_it_says_bye_when_told_to_stop(house, shell):
 async def test_its_refusal_is_told(house, shell):
     house.authenticator.refuse = True
     worker = await shell("1")
-    _, told = await asyncio.wait_for(worker.communicate(), 30)
+    _, told = await asyncio.wait_for(worker.communicate(), 60)
     assert worker.returncode != 0
     assert "Unauthenticated" in told.decode()

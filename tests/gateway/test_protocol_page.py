@@ -111,7 +111,7 @@ class TcpTalk(Talk):
         self.writer.write(self.filled(text).encode() + b"\n")
 
     async def next(self):
-        return await asyncio.wait_for(self.reader.readline(), 10)
+        return await asyncio.wait_for(self.reader.readline(), 60)
 
     async def end(self):
         if self.writer is not None:
@@ -121,7 +121,7 @@ class TcpTalk(Talk):
 
 class HttpTalk(Talk):
     async def say(self, text):
-        async with httpx2.AsyncClient(timeout=40) as client:
+        async with httpx2.AsyncClient(timeout=60) as client:
             response = await client.post(
                 f"http://127.0.0.1:{self.house.http_port}/worker/v1/exchange",
                 content=self.filled(text),
