@@ -108,12 +108,12 @@ class Server:
     def seed(self) -> None:
         """Fresh jobs in every phase, so that no operation depends on what another one did."""
         seeding = job_phases.seed(self._api.engine, self._api.engine._store, copies=2)
-        self.jobs = asyncio.run_coroutine_threadsafe(seeding, self._loop).result(20)
+        self.jobs = asyncio.run_coroutine_threadsafe(seeding, self._loop).result(60)
         told = self.session.post(
             f"{self.url}/operator/v1/orphans",
             json={"clusterId": CLUSTER, "total": 1, "namespaces": ["default"]},
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=10,
+            timeout=60,
         )
         assert told.status_code == 200, told.text
 
@@ -123,14 +123,14 @@ class Server:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(20)
+        assert self._ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self._loop is not None
         assert self._stop is not None
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
 
@@ -192,7 +192,7 @@ def holds_in_json(value: Any) -> bool:
 
 def call(server: Server, label: str, case: Any) -> None:
     headers = {"Authorization": f"Bearer {server.token}"}
-    response = case.call(base_url=server.url, headers=headers, session=server.session, timeout=10)
+    response = case.call(base_url=server.url, headers=headers, session=server.session, timeout=60)
     server.calls[label] += 1
     if response.status_code < 300:
         server.reached[label] += 1
@@ -230,7 +230,7 @@ def test_operation_without_a_token(server, label, record_property):
     @given(case=operation.as_strategy())
     def explore(case):
         nonlocal calls
-        response = case.call(base_url=server.url, session=server.session, timeout=10)
+        response = case.call(base_url=server.url, session=server.session, timeout=60)
         case.validate_response(response, transport_kwargs={"session": server.session})
         assert response.status_code == expected
         calls += 1

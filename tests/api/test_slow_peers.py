@@ -12,7 +12,7 @@ from taskjob_api import rest_server, submit_route
 from taskjob_api.server import running
 from taskjob_api.settings import ApiSettings
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 60.0
 
 
 class Peer:
@@ -55,7 +55,7 @@ async def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(rest_server, "KEEP_ALIVE_SECONDS", 1)
     settings = ApiSettings(
         store="memory://", artifacts=str(tmp_path), port=0, gateway_port=0, health_port=None, auth="open",
-        request_seconds=1.0,
+        request_seconds=3.0,
     )  # fmt: skip
     async with running(settings) as api:
         peer = await Peer.connect(int(api.addresses.rest.rpartition(":")[2]))
@@ -88,7 +88,8 @@ async def test_an_answer_before_the_body_keeps_no_connection(peer):
     assert await peer.is_closed()
 
 
-async def test_a_body_that_arrives_after_its_answer_does_no_harm(peer):
+async def test_a_body_that_arrives_after_its_answer_does_no_harm(peer, monkeypatch):
+    monkeypatch.setattr(rest_server, "UNREAD_BODY_SECONDS", 60.0)
     await peer.says(post("/nothing", 10))
     assert (await peer.hears()).startswith(b"HTTP/1.1 404 ")
 

@@ -45,7 +45,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         running(settings) as api,
-        httpx2.AsyncClient(base_url=api.addresses.rest, headers=headers, timeout=10) as client,
+        httpx2.AsyncClient(base_url=api.addresses.rest, headers=headers, timeout=60) as client,
     ):
         yield House(client, file, record.id)
 
@@ -53,7 +53,7 @@ async def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 @pytest.mark.parametrize("path", ["events", "logs?follow=true"])
 async def test_a_stream_ends_with_the_token_that_it_came_with(house, path):
     url = f"/v1/namespaces/default/jobs/{await house.submit()}/{path}"
-    async with asyncio.timeout(10), house.client.stream("GET", url) as stream:
+    async with asyncio.timeout(60), house.client.stream("GET", url) as stream:
         lines = stream.aiter_lines()
         while await anext(lines) != ": ping":
             pass
@@ -78,7 +78,7 @@ async def test_one_caller_holds_so_many_streams_and_gets_new_ones_for_old(house,
             "Overloaded",
             "5",
         )
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 async with house.client.stream("GET", url) as again:
                     if again.status_code == 200:
