@@ -76,7 +76,7 @@ def run(stack: LiveStack, monkeypatch: pytest.MonkeyPatch) -> Run:
 def taskjob(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """One command line as a process of its own."""
 
-    def run(*arguments: str, timeout: float = 30, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, timeout: float = 60, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "taskjob.cli", *arguments],
             cwd=tmp_path,

@@ -77,7 +77,7 @@ def test_what_get_prints_of_a_job_that_ran_again_is_that_job(run: Any, stack: Li
     run("apply", "-f", "-", "--wait", stdin=job("timed", more=", activeDeadlineSeconds: 600"))
     (found,) = [one for one in stack.client.jobs() if one.name == "timed"]
     stack.client.rerun(found.id)
-    stack.client.wait(found.id, timeout_seconds=20)
+    stack.client.wait(found.id, timeout_seconds=60)
 
     printed = run("get", "job", "timed", "-o", "yaml").out
 
@@ -109,7 +109,7 @@ def test_a_folder_is_read_in_order_and_waited_for(run: Any, tmp_path: Path) -> N
     (tmp_path / "jobs/a.yaml").write_text(job("folder-a"))
     (tmp_path / "jobs/notes.txt").write_text("not a document")
 
-    ran = run("apply", "-f", "jobs", "--wait", "--timeout", "20s")
+    ran = run("apply", "-f", "jobs", "--wait", "--timeout", "60s")
 
     assert ran.code == 0
     assert ran.out.split()[::2] == ["taskjob/folder-a", "taskjob/folder-b", "taskjob/folder-c"]
@@ -123,7 +123,7 @@ def test_wait_fails_with_the_jobs_that_fail(run: Any) -> None:
         + job("bad").replace("task: add", "task: fail").replace("b: 2}", "b: 2}, retry: {maxAttempts: 1}")
     )
 
-    ran = run("apply", "-f", "-", "--wait", "--timeout", "20s", stdin=text)
+    ran = run("apply", "-f", "-", "--wait", "--timeout", "60s", stdin=text)
 
     assert ran.code == 1
     assert "2 jobs: 1 Completed, 1 DeadLetter" in ran.err
@@ -169,7 +169,7 @@ def test_an_unknown_task_is_warned_of_and_accepted(run: Any) -> None:
 def test_a_thousand_and_more_jobs(run: Any, stack: LiveStack) -> None:
     text = "---\n".join(job(f"bulk-{number}", more=", queue: media") for number in range(1100))
 
-    ran = run("apply", "-f", "-", "--wait", "--timeout", "60s", stdin=text)
+    ran = run("apply", "-f", "-", "--wait", "--timeout", "300s", stdin=text)
 
     assert ran.code == 0, ran.err[-500:]
     assert ran.out.count(" created\n") == 1100

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from live_stack import WAIT_SECONDS, clean_environment, eventually, live_api
 
+from taskjob.cli.dev.ports import free_port
 from taskjob.client import Client
 from taskjob.errors import CannotConnectError, NotFoundError
 from taskjob.model import Phase
@@ -91,9 +92,9 @@ class Dev:
         return self.ended()
 
     def ended(self) -> int:
-        code = self.process.wait(timeout=30)
-        self._reader.join(timeout=10)
-        while (line := self._lines.get(timeout=5)) is not None:
+        code = self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
+        while (line := self._lines.get(timeout=60)) is not None:
             self.log += line
         return code
 
@@ -103,7 +104,7 @@ class Dev:
         with contextlib.suppress(ProcessLookupError):
             self.process.terminate()
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -128,15 +129,16 @@ def start(tmp_path: Path) -> Iterator[Any]:
 
 def _children_of(pid: int) -> list[int]:
     """All descendants, by the kernel's own list."""
-    told = Path(f"/proc/{pid}/task/{pid}/children")
-    direct = [int(word) for word in told.read_text().split()] if told.exists() else []
+    direct: list[int] = []
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        direct = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [found for child in direct for found in (child, *_children_of(child))]
 
 
 def _alive(pid: int) -> bool:
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -156,7 +158,7 @@ def test_it_says_where_everything_is_runs_a_job_and_stops_on_ctrl_c(start: Any, 
 
     assert "stopped; data is kept" in dev.log
     assert "Traceback" not in dev.log
-    assert not [pid for pid in family if _alive(pid)]
+    eventually(lambda: not [pid for pid in family if _alive(pid)], "all children gone")
 
 
 def test_reset_deletes_jobs_when_told_twice_and_nothing_else(start: Any, tmp_path: Path, taskjob: Any) -> None:
@@ -185,6 +187,16 @@ def test_a_second_dev_on_the_same_data_is_told_who_has_it(start: Any, taskjob: A
     assert second.returncode == 6
     assert f"pid {dev.process.pid}, {client.target.server}" in second.stderr
     assert "next: use that one, stop it, or start this one elsewhere" in second.stderr
+
+
+def test_a_port_that_was_chosen_for_later_is_none_that_the_kernel_gives_away() -> None:
+    with socket.socket() as anybody:
+        anybody.bind(("127.0.0.1", 0))
+        given = anybody.getsockname()[1]
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        assert lowest <= given
+
+        assert max(free_port() for _ in range(100)) < lowest
 
 
 def test_a_taken_port_is_named_with_its_holder(taskjob: Any) -> None:
@@ -316,7 +328,7 @@ def test_a_target_that_is_not_there(taskjob: Any, target: str, said: str) -> Non
 
 def test_other_systems_are_refused_in_words() -> None:
     program = "import sys\nfrom taskjob.cli.app import run\nsys.platform = 'win32'\nrun(['dev'])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == 2
     assert "runs on Linux and macOS, not on win32" in done.stderr

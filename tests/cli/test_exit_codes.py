@@ -18,13 +18,13 @@ Taskjob = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_0_ok(run: Any) -> None:
-    ran = run("submit", "add", "a=1", "b=2", "--wait", "--timeout", "20s")
+    ran = run("submit", "add", "a=1", "b=2", "--wait", "--timeout", "60s")
 
     assert (ran.code, ran.out) == (0, "3\n")
 
 
 def test_1_job_failed(run: Any) -> None:
-    ran = run("submit", "fail", "message=broken", "--max-attempts", "1", "--wait", "--timeout", "20s")
+    ran = run("submit", "fail", "message=broken", "--max-attempts", "1", "--wait", "--timeout", "60s")
 
     assert ran.code == 1
     assert ran.out == ""
@@ -120,7 +120,7 @@ def test_7_cannot_connect(taskjob: Taskjob) -> None:
 
 
 def test_130_interrupted(stack: LiveStack, tmp_path: Path) -> None:
-    job = stack.client.submit("nap", {"seconds": 8})
+    job = stack.client.submit("nap", {"seconds": 600})
     eventually(lambda: stack.client.get(job.id).started_at, "started")
     waiting = subprocess.Popen(
         [sys.executable, "-m", "taskjob.cli", "logs", "-f", job.id],
@@ -133,7 +133,9 @@ def test_130_interrupted(stack: LiveStack, tmp_path: Path) -> None:
     assert waiting.stdout is not None
     assert waiting.stdout.readline() == "napping\n"
     waiting.send_signal(signal.SIGINT)
-    _, err = waiting.communicate(timeout=10)
+    _, err = waiting.communicate(timeout=60)
+
+    stack.client.cancel(job.id)
 
     assert waiting.returncode == 130
     assert "interrupted" in err
@@ -151,7 +153,7 @@ def test_a_reader_that_leaves_is_no_error(stack: LiveStack) -> None:
         env=clean_environment(TASKJOB_SERVER=stack.url),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
 

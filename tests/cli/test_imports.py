@@ -23,7 +23,7 @@ def _loaded(*arguments: str, **variables: str) -> tuple[set[str], str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=60,
     )
     return set(done.stderr.split()), done.stdout
 
@@ -46,7 +46,7 @@ def test_help_of_each_command_imports_that_command_only() -> None:
         "    print(name, *sys.modules, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=clean_environment(), capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", program], env=clean_environment(), capture_output=True, text=True, check=True, timeout=60
     )
 
     seen = []
@@ -68,7 +68,7 @@ def test_a_command_that_is_piped_imports_no_rich() -> None:
 
 def test_without_click_the_extra_is_named() -> None:
     program = "import sys\nsys.modules['click'] = None\nfrom taskjob.cli import main\nmain()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == 2
     assert "pip install 'taskjob[cli]'" in done.stderr
@@ -76,7 +76,7 @@ def test_without_click_the_extra_is_named() -> None:
 
 def test_without_the_server_the_extra_is_named() -> None:
     program = "import sys\nsys.modules['uvicorn'] = None\nfrom taskjob.cli.app import run\nrun(['api', '--open'])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == 2
     assert "uvicorn is not installed" in done.stderr

@@ -26,12 +26,15 @@ for begins, answer in answers.items():
         break
 else:
     answer = {{"err": "Error from server (NotFound): nothing of that", "code": 1}}
+if answer.get("stays"):
+    with open(os.environ["CALLS"] + ".pid.new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(file.name, os.environ["CALLS"] + ".pid")
 sys.stdout.write(answer.get("out", ""))
 sys.stdout.flush()
 sys.stderr.write(answer.get("err", ""))
 if answer.get("stays"):
-    open(os.environ["CALLS"] + ".pid", "w").write(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(600)
 sys.exit(answer.get("code", 0))
 """
 FORBIDDEN = {"err": 'Error from server (Forbidden): services is forbidden: User "jane" cannot list', "code": 1}
@@ -67,7 +70,7 @@ class Plugin:
 
     def __call__(self, *arguments: str, **variables: str) -> tuple[int, str, str]:
         process = self.start(*arguments, **variables)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
     def calls(self) -> list[list[str]]:
@@ -123,7 +126,7 @@ def test_kubectl_is_told_what_may_follow(plugin, words, told):
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=60,
     )
     assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == [*told, ":4"]
     assert done.stdout.count("\t") == len(told), "each with its help"
@@ -158,7 +161,7 @@ def test_nothing_goes_on_when_it_is_told_to_go(plugin, stack):
 
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
     process.communicate()
     assert not plugin.forwarding()
 
@@ -208,7 +211,7 @@ def test_without_kubectl_it_says_where_to_get_it(plugin):
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=60,
         )
         assert (process.returncode, "kubectl is not on the PATH" in process.stderr) == (2, True), process.stderr
 

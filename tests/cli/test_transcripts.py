@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import yaml
-from live_stack import LiveStack
+from live_stack import LiveStack, clean_environment, eventually
 
 from taskjob.client.views import JobView
 
@@ -19,7 +21,7 @@ _MASKS = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", "<time>"),
     (r"auto-[0-9a-f]+", "<key>"),
     (r'File ".*live_tasks\.py", line \d+', 'File "live_tasks.py", line <n>'),
-    (r"(?<![\w.])(<1ms|\d+(\.\d)?(ms|s))\b", "<span>"),
+    (r"(?<![\w.])(<1ms|(\d+m)?\d+(\.\d)?(ms|s))\b", "<span>"),
 )
 
 
@@ -218,6 +220,8 @@ def test_describe_a_queue(run: Any, paused: JobView) -> None:
 
 
 def test_describe_a_worker(run: Any, stack: LiveStack) -> None:
+    eventually(lambda: [worker.held for worker in stack.client.workers()] == [0], "the jobs of other tests have ended")
+
     assert masked(run("describe", "worker", "steady").out) == (
         "Name:  steady\n"
         "Session:  <id>\n"
@@ -245,23 +249,35 @@ def test_explain_a_paused_queue(run: Any, paused: JobView) -> None:
 def test_explain_answers_for_delay_key_limit_and_unknown_task(run: Any, stack: LiveStack) -> None:
     stack.client.submit("add", {"a": 1, "b": 1}, name="delayed", start_after=timedelta(hours=1))
     stack.client.submit("nobody_knows", {}, name="unknown")
-    for name in ("holds", "limited"):
-        stack.client.submit("nap", {"seconds": 1}, name=name, concurrency_key="one")
+    nap = {"task": "nap", "payload": {"seconds": 600}, "concurrencyKey": "one"}
+    holder, waiting = (stack.client.submit(nap | {"name": name}).id for name in ("holds", "limited"))
+    eventually(lambda: stack.client.get(holder).started_at, "the holder runs")
 
     assert json.loads(run("explain", "delayed", "-o", "json").out)["reason"] == "Delayed"
     assert json.loads(run("explain", "unknown", "-o", "json").out)["reason"] == "NoWorkerForTask"
     limited = run("explain", "limited").out
-    holder = next(job for job in stack.client.jobs() if job.name == "holds")
+    for job in (waiting, holder):
+        stack.client.cancel(job)
     assert "Reason:   Limited" in limited
-    assert holder.id in limited
+    assert holder in limited
 
 
-def test_watch_prints_changes_only(stack: LiveStack, taskjob: Any) -> None:
-    job = stack.client.submit("nap", {"seconds": 1.5}, name="watched")
+def test_watch_prints_changes_only(stack: LiveStack) -> None:
+    job = stack.client.submit("nap", {"seconds": 1}, suspend=True, name="watched")
+    with subprocess.Popen(
+        [sys.executable, "-m", "taskjob.cli", "get", "job", job.id, "-w"],
+        env=clean_environment(TASKJOB_SERVER=stack.url, PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout is not None
+        shown = iter(watching.stdout.readline, "")
+        rows = [next(shown), next(shown)][1:]
+        stack.client.amend(job.id, suspend=False)
+        while "Completed" not in rows[-1]:
+            rows.append(next(shown))
+        watching.terminate()
 
-    with pytest.raises(Exception, match="timed out") as caught:
-        taskjob("get", "job", job.id, "-w", timeout=5, TASKJOB_SERVER=stack.url, PYTHONUNBUFFERED="1")
-    rows = [line.split()[3] for line in caught.value.stdout.decode().splitlines()[1:]]  # type: ignore[attr-defined]
-
-    assert rows[-1] == "Completed"
-    assert len(rows) == len(set(rows))
+    phases = [row.split()[3] for row in rows]
+    assert (phases[0], phases[-1]) == ("Submitted", "Completed")
+    assert len(phases) == len(set(phases))
