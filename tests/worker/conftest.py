@@ -170,8 +170,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def quick_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """With leases of three seconds."""
-    started = Api(tmp_path_factory.mktemp("quick-api"), ttl_seconds=3.0)
+    """With leases of six seconds."""
+    started = Api(tmp_path_factory.mktemp("quick-api"), ttl_seconds=6.0)
     yield started
     started.stop()
 

@@ -98,9 +98,9 @@ def process_nap(seconds: float, path: str = "/dev/null") -> None:
 def process_stubborn(path: str) -> None:
     """Ignores SIGTERM and has a child of its own."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    other = subprocess.Popen(["sleep", "60"])
+    other = subprocess.Popen(["sleep", "300"])
     note(path, f"{os.getpid()} {other.pid}")
-    time.sleep(60)
+    time.sleep(300)
 
 
 @task(executor="process")

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from taskjob.cli.dev.ports import free_port
 from taskjob_worker.supervisor import FAREWELL_SECONDS
 
-SLACK_SECONDS = 5.0
-"""What a busy machine may take to notice the time."""
+SLACK_SECONDS = 30.0
+"""What a busy machine may take to notice the time, and to end a process."""
 
 CARRIERS = ["tcp", "http"]
 
@@ -25,7 +26,7 @@ def draining_alone(start_api, start_worker, eventually, tmp_path):
     tasks end: api, worker, jobs, when it was told."""
 
     def begin(carrier, *, drain_seconds, how=signal.SIGKILL):
-        api = start_api()
+        api = start_api(port=free_port(), gateway_port=free_port())
         worker = start_worker(api.gateway if carrier == "tcp" else api.url, drain_seconds=drain_seconds)
         path, sign = tmp_path / "notes", tmp_path / "sign"
         jobs = [api.submit("hold", {"path": str(path), "sign": str(sign)}) for _ in range(2)]
@@ -94,4 +95,4 @@ def test_who_has_nothing_to_tell_waits_for_no_api(start_api, start_worker, carri
     worker.terminate()
 
     assert worker.wait() == 0, worker.log
-    assert time.monotonic() - told_at <= SLACK_SECONDS
+    assert time.monotonic() - told_at <= SLACK_SECONDS  # and not the 300

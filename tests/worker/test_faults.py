@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from taskjob.cli.dev.ports import free_port
+
 CARRIERS = ["tcp", "http"]
 
 
@@ -21,7 +23,7 @@ def lines(path: Path) -> list[str]:
 def test_a_task_that_stops_the_interpreter_keeps_its_lease(quick_api, start_worker, queue, task, carrier):
     api = quick_api
     worker = start_worker(door(api, carrier), queues=(queue,))
-    job_id = api.submit(task, {"seconds": 6}, queue=queue)
+    job_id = api.submit(task, {"seconds": 10}, queue=queue)  # its leases last six
 
     job = api.reaches(job_id, "completed", "dead_letter")
 
@@ -30,10 +32,10 @@ def test_a_task_that_stops_the_interpreter_keeps_its_lease(quick_api, start_work
 
 
 def test_a_stalled_worker_is_killed_when_its_leases_lapse(start_api, start_worker, tmp_path, eventually):
-    api = start_api(ttl_seconds=2)
+    api = start_api(ttl_seconds=5)
     worker = start_worker(api.gateway)
     path = tmp_path / "notes"
-    api.submit("hold_gil", {"seconds": 60, "path": str(path)})
+    api.submit("hold_gil", {"seconds": 300, "path": str(path)})
     eventually(lambda: lines(path) == ["began"])
     inner = worker.inner_pid
     os.kill(api.process.pid, signal.SIGSTOP)
@@ -46,10 +48,10 @@ def test_a_stalled_worker_is_killed_when_its_leases_lapse(start_api, start_worke
 
 
 def test_tasks_stop_before_the_leases_lapse_and_are_handed_back(start_api, start_worker, tmp_path, eventually):
-    api = start_api(ttl_seconds=2)
+    api = start_api(ttl_seconds=5)
     start_worker(api.gateway)
     path = tmp_path / "notes"
-    job_id = api.submit("nap", {"seconds": 60, "path": str(path)})
+    job_id = api.submit("nap", {"seconds": 300, "path": str(path)})
     eventually(lambda: lines(path) == ["began"])
     os.kill(api.process.pid, signal.SIGSTOP)
 
@@ -57,7 +59,7 @@ def test_tasks_stop_before_the_leases_lapse_and_are_handed_back(start_api, start
         eventually(lambda: "cancelled" in lines(path))
     finally:
         os.kill(api.process.pid, signal.SIGCONT)
-    eventually(lambda: lines(path).count("began") == 2)
+    eventually(lambda: lines(path).count("began") >= 2)
 
     job = api.job(job_id)
     assert (job.attempts, job.lost) == (0, 0)
@@ -65,7 +67,7 @@ def test_tasks_stop_before_the_leases_lapse_and_are_handed_back(start_api, start
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_drain_finishes_what_runs(api, start_worker, queue, eventually, tmp_path, carrier):
-    worker = start_worker(door(api, carrier), queues=(queue,), drain_seconds=10)
+    worker = start_worker(door(api, carrier), queues=(queue,), drain_seconds=60)
     path = tmp_path / "notes"
     job_id = api.submit("nap", {"seconds": 1, "path": str(path)}, queue=queue)
     eventually(lambda: lines(path) == ["began"])
@@ -84,13 +86,13 @@ def test_drain_finishes_what_runs(api, start_worker, queue, eventually, tmp_path
 def test_drain_hands_back_what_does_not_finish(api, start_worker, queue, eventually, tmp_path, task, carrier):
     worker = start_worker(door(api, carrier), queues=(queue,), drain_seconds=0.3)
     path = tmp_path / "notes"
-    job_id = api.submit(task, {"seconds": 60, "path": str(path)}, queue=queue)
+    job_id = api.submit(task, {"seconds": 300, "path": str(path)}, queue=queue)
     api.reaches(job_id, "running")
     eventually(lambda: lines(path))
 
     worker.terminate()
 
-    assert worker.wait(15) == 0, worker.log
+    assert worker.wait() == 0, worker.log
     job = api.job(job_id)
     assert (job.phase, job.attempts, job.lost, job.interruptions) == ("queued", 0, 0, 1)
 
@@ -105,7 +107,7 @@ def test_a_second_signal_hurries(api, start_worker, queue, eventually, tmp_path)
     eventually(lambda: "draining" in worker.log)
     worker.terminate()
 
-    assert worker.wait(10) == 0
+    assert worker.wait() == 0
     assert api.job(job_id).interruptions == 1
 
 
@@ -115,11 +117,13 @@ def test_a_killed_worker_is_replaced_and_its_job_runs_again(
 ):
     api = quick_api
     worker = start_worker(door(api, carrier), queues=(queue,))
-    path = tmp_path / "notes"
-    job_id = api.submit("nap", {"seconds": 2, "path": str(path)}, queue=queue)
+    path, sign = tmp_path / "notes", tmp_path / "sign"
+    job_id = api.submit("hold", {"path": str(path), "sign": str(sign)}, queue=queue)
     api.reaches(job_id, "running")
+    eventually(lambda: lines(path) == ["began"])
 
     os.kill(worker.inner_pid, signal.SIGKILL)
+    sign.touch()
 
     job = api.reaches(job_id, "completed")
     assert (job.attempts, job.lost) == (1, 1)
@@ -142,7 +146,7 @@ def test_nothing_survives_the_guardian(api, start_worker, queue, eventually, tmp
 
 @pytest.mark.parametrize("carrier", CARRIERS)
 def test_an_api_restart_costs_a_running_job_nothing(start_api, start_worker, eventually, tmp_path, carrier):
-    api = start_api()
+    api = start_api(port=free_port(), gateway_port=free_port())
     worker = start_worker(door(api, carrier))
     path = tmp_path / "notes"
     job_id = api.submit("nap", {"seconds": 4, "path": str(path)})
@@ -164,9 +168,9 @@ def test_a_timed_out_thread_has_no_retry_beside_it(api, start_worker, queue, eve
     path = tmp_path / "notes"
     job_id = api.submit(
         "stubborn",
-        {"seconds": 30, "path": str(path)},
+        {"seconds": 300, "path": str(path)},
         queue=queue,
-        timeoutSeconds=1,
+        timeoutSeconds=3,
         retry={"maxAttempts": 2, "backoff": {"initialSeconds": 1}},
     )
     eventually(lambda: lines(path))
@@ -192,7 +196,7 @@ def test_a_poison_job_ends_as_a_dead_letter_and_charges_no_neighbour(api, start_
 
     api.client.resume(queue)
 
-    dead = api.reaches(poison, "dead_letter", seconds=40)
+    dead = api.reaches(poison, "dead_letter", seconds=120)
     assert (dead.reason, dead.lost, dead.attempts) == ("LostExhausted", 2, 0)
     for job in [api.reaches(job_id, "completed") for job_id in innocent]:
         assert (job.attempts, job.lost, job.interruptions) == (1, 0, 0)

@@ -31,7 +31,7 @@ def started() -> "Iterator[list[subprocess.Popen[bytes]]]":
     yield started
     for process in started:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_the_token_stands_in_no_environment_of_a_worker(start, api, queue):
     worker = start()
 
     for task in ("seen", "seen_by_process"):
-        names = api.client.wait(api.submit(task, queue=queue), timeout_seconds=20).result
+        names = api.client.wait(api.submit(task, queue=queue), timeout_seconds=60).result
         assert "PATH" in names
         assert "TASKJOB_TOKEN" not in names
     assert TOKEN.encode() not in Path(f"/proc/{worker.pid}/environ").read_bytes()
@@ -76,7 +76,7 @@ def test_a_pod_tells_its_worker_everything_by_variables(api, queue, tmp_path, st
     command = [sys.executable, "-m", "taskjob.cli", "worker"]
     started.append(subprocess.Popen(command, cwd=tmp_path, env=os.environ | variables))
 
-    ended = [api.client.wait(api.submit("seen", queue=each), timeout_seconds=20) for each in (queue, f"{queue}-too")]
+    ended = [api.client.wait(api.submit("seen", queue=each), timeout_seconds=60) for each in (queue, f"{queue}-too")]
 
     assert ["completed", "completed"] == [job.phase for job in ended]
     assert {"pod-7"} == {job.worker for job in ended}
@@ -88,7 +88,7 @@ def test_a_stop_during_the_start_is_not_lost(start, eventually):
     eventually(lambda: _blocked(worker.pid) & held_back, "SIGTERM is held back")
     worker.terminate()
 
-    assert 0 == worker.wait(20)
+    assert 0 == worker.wait(60)
 
 
 def _blocked(pid: int) -> int:
@@ -103,4 +103,4 @@ def test_settings_of_any_size_reach_the_worker(start, api, queue, tmp_path):
 
     start("--commands", str(commands))
 
-    assert api.client.wait(api.submit("c199", queue=queue), timeout_seconds=20).phase == "completed"
+    assert api.client.wait(api.submit("c199", queue=queue), timeout_seconds=60).phase == "completed"

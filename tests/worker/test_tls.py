@@ -37,6 +37,6 @@ def test_the_guardian_renews_over_tls(start_api, start_worker, certificate):
     session = worker.log.split("opened session ")[1].split()[0]
     settings = WorkerSettings(gateway=f"tls://localhost:{port}", ca_file=str(certificate[0]))
 
-    assert renew(settings, session, 1, seconds=5)
-    assert not renew(settings, "0" * 32, 1, seconds=5)
-    assert not renew(WorkerSettings(gateway=f"tls://localhost:{port}"), session, 1, seconds=5)
+    assert renew(settings, session, 1, seconds=60)
+    assert not renew(settings, "0" * 32, 1, seconds=60)
+    assert not renew(WorkerSettings(gateway=f"tls://localhost:{port}"), session, 1, seconds=60)

@@ -11,29 +11,22 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from taskjob.cli.dev.ports import free_port
+
 CALL = re.compile(r"^(?P<pid>\d+) +(?P<at>\d+\.\d+) (?P<call>.*)$")
 SYNC_RETURNED = re.compile(
     r"(?:fdatasync|fsync)\((?P<fd>\d+)<(?P<path>[^>]*)>\)\s+= 0|<\.\.\. (?:fdatasync|fsync) resumed>\)\s+= 0"
 )
 ANSWERED = re.compile(r"^(?:write|writev|sendto|sendmsg)\(.*HTTP/1\.1 201")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -59,14 +52,14 @@ def traced_api(folder: Path) -> Iterator[tuple[str, Path]]:
         yield url, trace
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
 
 
 def wait_until_ready(url: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            contextlib.suppress(OSError),  # what urllib raises, time-outs too
             urllib.request.urlopen(f"{url}/readyz", timeout=5),
         ):
             return
@@ -77,7 +70,7 @@ def wait_until_ready(url: str) -> None:
 def submit(url: str, number: int) -> str:
     body = json.dumps({"task": "any", "payload": {"number": number}}).encode()
     request = urllib.request.Request(f"{url}/jobs", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=60) as reply:
         assert reply.status == 201
         identifier: str = json.load(reply)["id"]
         return identifier
@@ -103,7 +96,7 @@ def events(trace: Path) -> list[str]:
 
 def told(trace: Path, *, answers: int) -> list[str]:
     """The events once so many answers are among them: strace writes them down a little later."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (order := events(trace)).count("answer") < answers:
         assert time.monotonic() < deadline, order
         time.sleep(0.02)
