@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from live_stack import WAIT_SECONDS, clean_environment, eventually, live_api
 
-from taskjob.cli.dev.ports import free_port
 from taskjob.client import Client
 from taskjob.errors import CannotConnectError, NotFoundError
 from taskjob.model import Phase
@@ -108,7 +107,7 @@ class Dev:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._reader.join(timeout=10)
+        self._reader.join(timeout=60)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -187,16 +186,6 @@ def test_a_second_dev_on_the_same_data_is_told_who_has_it(start: Any, taskjob: A
     assert second.returncode == 6
     assert f"pid {dev.process.pid}, {client.target.server}" in second.stderr
     assert "next: use that one, stop it, or start this one elsewhere" in second.stderr
-
-
-def test_a_port_that_was_chosen_for_later_is_none_that_the_kernel_gives_away() -> None:
-    with socket.socket() as anybody:
-        anybody.bind(("127.0.0.1", 0))
-        given = anybody.getsockname()[1]
-        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-        assert lowest <= given
-
-        assert max(free_port() for _ in range(100)) < lowest
 
 
 def test_a_taken_port_is_named_with_its_holder(taskjob: Any) -> None:

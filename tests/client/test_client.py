@@ -22,7 +22,7 @@ def add_by_task(a: int, b: int) -> int:
 def test_submit_wait_result(stack: LiveStack) -> None:
     with Client(stack.url) as client:
         job = client.submit("add", {"a": 1, "b": 2}, labels={"who": "me"}, priority=3)
-        done = client.wait(job.id, timeout_seconds=20)
+        done = client.wait(job.id, timeout_seconds=60)
 
         assert job.outcome == "created"
         assert done.phase is Phase.COMPLETED
@@ -36,21 +36,21 @@ def test_a_task_object_is_validated_before_anything_is_sent(stack: LiveStack) ->
     with pytest.raises(InvalidError, match="missing required field `b`"):
         stack.client.submit(add_by_task, {"a": 1})
 
-    assert stack.client.result(stack.client.submit(add_by_task, {"a": 1, "b": 1}).id, timeout_seconds=20) == 2
+    assert stack.client.result(stack.client.submit(add_by_task, {"a": 1, "b": 1}).id, timeout_seconds=60) == 2
 
 
 def test_a_failed_job_raises_with_its_error(stack: LiveStack) -> None:
     job = stack.client.submit("fail", {"message": "no luck"}, retry={"max_attempts": 1})
 
     with pytest.raises(JobFailedError, match=r"dead letter .*ValueError: no luck") as caught:
-        stack.client.result(job.id, timeout_seconds=20)
+        stack.client.result(job.id, timeout_seconds=60)
     assert caught.value.reason == "AttemptsExhausted"
 
 
 def test_a_large_result_is_fetched(stack: LiveStack) -> None:
     job = stack.client.submit("large", {"size": 20_000})
 
-    assert stack.client.result(job.id, timeout_seconds=20) == "x" * 20_000
+    assert stack.client.result(job.id, timeout_seconds=60) == "x" * 20_000
     assert stack.client.get(job.id).result is None
 
 
@@ -119,7 +119,7 @@ def test_cancel_rerun_amend(stack: LiveStack) -> None:
 
     again = stack.client.rerun(job.id, request_id="once")
     assert again.run == 1
-    assert stack.client.wait(job.id, timeout_seconds=20).phase is Phase.COMPLETED
+    assert stack.client.wait(job.id, timeout_seconds=60).phase is Phase.COMPLETED
     assert stack.client.rerun(job.id, request_id="once").run == 1
     later = stack.client.submit("add", {"a": 1, "b": 1}, start_after=timedelta(hours=1))
     with pytest.raises(ConflictError):
@@ -193,7 +193,7 @@ def test_missing_things_are_not_found(stack: LiveStack) -> None:
 async def test_the_async_client_does_the_same(stack: LiveStack) -> None:
     async with AsyncClient(stack.url) as client:
         job = await client.submit("add", {"a": 2, "b": 3}, queue="media")
-        assert await client.result(job.id, timeout_seconds=20) == 5
+        assert await client.result(job.id, timeout_seconds=60) == 5
         assert [one.id async for one in client.jobs(JobQuery(queue="media"), page_size=1)] == [job.id]
         verdicts = [one async for one in client.submit_many([{"task": "add", "payload": {"a": 1, "b": 1}}])]
         assert [verdict.outcome for verdict in verdicts] == ["created"]
@@ -225,10 +225,10 @@ async def test_every_verb_has_its_async_twin(stack: LiveStack) -> None:
         assert "twins" in {queue.name for queue in await client.queues()}
         assert "steady" in {worker.name for worker in await client.workers()}
         big = await client.submit("large", {"size": 10_000})
-        assert len(await client.result(big.id, timeout_seconds=20)) == 10_000
+        assert len(await client.result(big.id, timeout_seconds=60)) == 10_000
         bad = await client.submit("fail", {"message": "x"}, retry={"max_attempts": 1})
         with pytest.raises(JobFailedError):
-            await client.result(bad.id, timeout_seconds=20)
+            await client.result(bad.id, timeout_seconds=60)
 
 
 def test_both_clients_have_the_same_verbs() -> None:

@@ -12,7 +12,7 @@ import taskjob
 
 def _loaded_by(program: str) -> set[str]:
     listing = f"{program}\nimport sys\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True, timeout=60)
     return set(done.stdout.split())
 
 

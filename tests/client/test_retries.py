@@ -82,7 +82,7 @@ class Scripted:
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=60)
         for connection in self._silent:
             connection.close()
 
@@ -190,21 +190,18 @@ def test_a_server_that_never_answers_is_not_waited_for(scripted: Any, monkeypatc
     with Client(server.url, retries=0) as client, pytest.raises(OutcomeUnknownError):
         client.stats()
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_wait_outlasts_a_server_that_is_away(scripted: Any) -> None:
     server = scripted(CUT, problem(503, "Unavailable"), answer(502, b"<html>bad gateway"), answer(200, JOB))
 
     with Client(server.url, retries=0) as client:
-        assert client.wait("0" * 32, timeout_seconds=20).result == 3
+        assert client.wait("0" * 32, timeout_seconds=60).result == 3
 
 
 def test_wait_for_a_server_that_stays_away_ends_with_the_reason() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    with Client(url, retries=0) as client, pytest.raises(CannotConnectError, match="no answer from"):
+    with Client("http://127.0.0.1:1", retries=0) as client, pytest.raises(CannotConnectError, match="no answer from"):
         client.wait("0" * 32, timeout_seconds=0.3)
 
 

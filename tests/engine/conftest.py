@@ -75,7 +75,7 @@ class Rounds:
     async def whole(self, service: str) -> None:
         """A step that began after this call has ended."""
         until = self._done[service] + 2
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while self._done[service] < until:
                 self._changed.clear()
                 await self._changed.wait()

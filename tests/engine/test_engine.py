@@ -72,8 +72,10 @@ async def test_a_hint_reaches_a_waiting_session_without_the_poll(idle_lab):
     assert [grant.job for grant in hand.grants] == [ref.id]
 
 
-async def test_the_lease_is_asked_for_right_behind_the_submit(lab, monkeypatch):
+async def test_the_lease_is_asked_for_right_behind_the_submit(idle_lab, monkeypatch):
     """They enter the store in turns that follow each other, so that one flush can carry them."""
+    lab = idle_lab
+    await lab.start(maintenance_seconds=3600.0)  # nobody asks by himself meanwhile
     hand = park(lab, await lab.session())
     async with asyncio.timeout(10):
         await hand.told_nothing.wait()
@@ -123,7 +125,13 @@ async def test_a_cancelled_caller_does_not_take_its_submit_back(lab):
         assert (await anext(stream)).phase is Phase.QUEUED
 
 
-async def test_metrics_follow_a_job_from_submit_to_dead_letter(lab):
+@pytest.fixture
+def patient_scrape(monkeypatch):
+    """A snapshot that may take its time, and is kept for as long."""
+    monkeypatch.setattr("taskjob_engine.engine._STATS_SECONDS", 60.0)
+
+
+async def test_metrics_follow_a_job_from_submit_to_dead_letter(lab, patient_scrape):
     hand = park(lab, worker := await lab.session())
     await lab.submit()
     async with asyncio.timeout(10):
@@ -148,7 +156,7 @@ async def test_metrics_follow_a_job_from_submit_to_dead_letter(lab):
     assert "taskjob_retries_total{" not in text
 
 
-async def test_scrapes_share_one_snapshot_and_outlive_a_failing_store(lab, monkeypatch):
+async def test_scrapes_share_one_snapshot_and_outlive_a_failing_store(lab, monkeypatch, patient_scrape):
     calls = 0
     stats = lab.store.stats
 

@@ -142,7 +142,7 @@ async def test_an_expiry_that_waits_behind_a_slow_disk_finds_nobody_silent(idle_
     await lab.start(slow)
     healthy, _, kept, lapsed = await two_workers(lab)
     slow.hold()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await slow.waiting.wait()
     for _ in range(20):
         lab.hands.pass_(1)

@@ -161,7 +161,7 @@ async def test_result_and_logs_are_deleted_when_the_job_is_pruned(lab):
         await worker.settle(grant, result=LARGE)
     assert len(files(lab)) == 4
     lab.hands.pass_(61)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(files(lab)) > 2:
             await lab.rounds.whole("prune")
     assert await lab.engine.get(ref) is None
@@ -175,7 +175,7 @@ async def test_purge_deletes_artifacts_too(lab):
     ref = await lab.submit()
     await worker.settle(await worker.run_one(), result=LARGE)
     await lab.engine.purge([ref])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while files(lab):
             await lab.rounds.whole("prune")
 
@@ -198,7 +198,7 @@ async def test_garbage_that_cannot_be_deleted_is_tried_again(lab, monkeypatch):
 
     monkeypatch.setattr(lab.engine._artifacts, "sweep", flaky)
     await lab.engine.purge([ref])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while files(lab):
             await lab.rounds.whole("prune")
     assert failures == 0

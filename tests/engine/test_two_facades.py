@@ -63,7 +63,7 @@ async def test_both_run_maintenance_and_nothing_lapses_twice(lab, pair):
         lab.hands.pass_(1)
         for engine in pair:
             engine.holdoff.observe()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while {(await pair[0].get(ref)).phase for ref in refs} != {Phase.QUEUED}:
             await lab.rounds.whole("expire")
     await lab.rounds.whole("expire")

@@ -21,7 +21,7 @@ def carrier():
 
 @pytest.fixture
 async def client(house):
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{house.http_port}", timeout=10) as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{house.http_port}", timeout=60) as client:
         yield client
 
 
@@ -192,7 +192,7 @@ class TestAfterRestart:
         first = asyncio.create_task(
             house.service.admission.find(worker.welcome.session, worker.welcome.epoch, principal)
         )
-        await asyncio.wait_for(waits.wait(), 10)
+        await asyncio.wait_for(waits.wait(), 60)
         yield worker, principal, first, go_on
         first.cancel()
 
@@ -200,7 +200,7 @@ class TestAfterRestart:
         worker, principal, first, go_on = asked
         second = await house.service.admission.find(worker.welcome.session, worker.welcome.epoch, principal)
         go_on.set()
-        assert await asyncio.wait_for(first, 10) is second
+        assert await asyncio.wait_for(first, 60) is second
         assert house.service.sessions.is_current(second)
 
     async def test_a_call_of_an_epoch_that_was_resumed_meanwhile_is_refused(self, house, asked):
@@ -210,5 +210,5 @@ class TestAfterRestart:
         assert resumed.epoch > older
         go_on.set()
         with pytest.raises(RefusedError, match="resumed meanwhile"):
-            await asyncio.wait_for(first, 10)
+            await asyncio.wait_for(first, 60)
         assert house.service.sessions.get(resumed.session).ref.epoch == resumed.epoch

@@ -101,7 +101,7 @@ async def test_an_outage_of_whoever_is_asked_hurts_nobody_for_an_hour(house, rev
 
 @pytest.mark.parametrize("carrier", ["tcp"])
 async def test_a_review_that_hangs_holds_up_nobody_elses(house, reviewer, carrier, monkeypatch):
-    monkeypatch.setattr("taskjob_api.gateway.service.AUTHENTICATION_SECONDS", 600.0)
+    monkeypatch.setattr("taskjob_api.gateway.admission.AUTHENTICATION_SECONDS", 600.0)
     first, second = await registered(house, carrier), await registered(house, carrier)
     hung, let_go = asyncio.Event(), asyncio.Event()
     authenticate = reviewer.authenticate

@@ -37,7 +37,7 @@ def judge(folder: Path, covered: dict[str, int]) -> int:
         for path, count in covered.items()
     }
     report.write_text(json.dumps({"files": files}))
-    return subprocess.run([sys.executable, str(GATE), str(report)], check=False, timeout=30).returncode
+    return subprocess.run([sys.executable, str(GATE), str(report)], check=False, timeout=60).returncode
 
 
 def test_the_limits_themselves_pass(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_the_repository_root_shadows_no_standard_module() -> None:
     script = f"import operator, {', '.join(['json', *names])}; print(operator.__file__)"
 
     where = subprocess.run(
-        [sys.executable, "-S", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-S", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout.strip()
 
     assert not Path(where).is_relative_to(ROOT)

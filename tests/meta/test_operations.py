@@ -26,7 +26,7 @@ async def test_the_documented_backup_of_a_running_store_holds_every_accepted_job
         create_queues=True,
     )
 
-    await asyncio.to_thread(subprocess.run, ["bash", "-c", command[1]], cwd=tmp_path, check=True, timeout=30)
+    await asyncio.to_thread(subprocess.run, ["bash", "-c", command[1]], cwd=tmp_path, check=True, timeout=60)
     await running.close()
 
     restored = SQLiteStore(tmp_path / "backup.db")

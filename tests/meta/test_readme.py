@@ -31,7 +31,7 @@ set -m
 {body}}} & background=$!
 set +m
 trap 'kill -- -$background; wait $background || true' EXIT
-for _ in $(seq 100); do curl -sf -o /dev/null localhost:8080/readyz && break; sleep 0.2; done
+for _ in $(seq 300); do curl -sf -o /dev/null localhost:8080/readyz && break; sleep 0.2; done
 curl -sf -o /dev/null localhost:8080/readyz
 """
 

@@ -43,7 +43,7 @@ def install(programs: Path, name: str, script: str) -> None:
 
 def setup(programs: Path, venv: Path) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": str(programs), "HOME": os.environ.get("HOME", "/"), "VENV": str(venv)}
-    return subprocess.run([str(SETUP), "all"], env=environment, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run([str(SETUP), "all"], env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_a_python_that_is_too_old_is_named_with_what_to_install(machine: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def live_stack(folder: Path) -> Iterator[LiveStack]:
 def _end(process: subprocess.Popen[Any]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

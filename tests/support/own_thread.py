@@ -26,13 +26,13 @@ def running(server: S) -> Iterator[S]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(10)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(60)
     try:
         yield server
     finally:
-        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(10)
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 

@@ -27,7 +27,7 @@ async def test_the_calls_go_as_written(tmp_path):
         auth="open", store=f"sqlite:///{tmp_path}/taskjob.db", artifacts=str(tmp_path / "a"), port=0, gateway_port=0
     )
     real: dict[str, str] = {}
-    async with running(settings) as api, httpx2.AsyncClient(base_url=api.addresses.rest) as client:
+    async with running(settings) as api, httpx2.AsyncClient(base_url=api.addresses.rest, timeout=60) as client:
         for call, request, status, reply in EXCHANGES:
             body = IDENTIFIER.sub(lambda found: real.get(found[0], found[0]), request)
             answer = await client.post(f"/operator/v1/{call}", json=json.loads(body))

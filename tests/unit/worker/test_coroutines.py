@@ -46,7 +46,7 @@ class Bench:
         return "id"
 
     async def ending(self, delivery):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while delivery.key not in self.ended:
                 self.news.clear()
                 await self.news.wait()
@@ -79,7 +79,7 @@ async def swallows() -> str:
 
 
 async def grouped() -> str:
-    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         made = group.create_task(asyncio.sleep(0, "grouped"))
     return made.result()
 

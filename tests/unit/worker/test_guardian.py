@@ -21,14 +21,14 @@ SESSION = "5d0c1f6a9be14f0f8a3a6b1c2d3e4f50"
 @pytest.fixture
 def gateway():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(30)
+        server.settimeout(60)
         yield server
 
 
 def said(gateway: socket.socket) -> tuple[socket.socket, dict]:
     """The next connection, and its first message."""
     connection, _ = gateway.accept()
-    connection.settimeout(30)
+    connection.settimeout(60)
     return connection, msgspec.json.decode(connection.makefile("rb").readline())
 
 

@@ -13,13 +13,14 @@ _LOWEST_PORT = 10_000
 _EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def free_port() -> int:
-    """None of those that the kernel gives away by itself: the api takes it later, and again after a crash, and must
-    not find a stranger there, nor its own worker that asked for a connection."""
+def free_port(*others: int) -> int:
+    """Not one of `others`, and none of those that the kernel gives away by itself: the api takes it later, and again
+    after a crash, and must not find a stranger there, nor its own worker that asked for a connection."""
     end = int(_EPHEMERAL_PORTS.read_text(encoding="ascii").split()[0]) if _EPHEMERAL_PORTS.exists() else 32_768
+    end = end if end > _LOWEST_PORT else 65_536  # a kernel that gives away all of them
     while True:
-        port = random.randrange(_LOWEST_PORT, max(end, _LOWEST_PORT + 1))  # noqa: S311 - no secret
-        if is_free(port):
+        port = random.randrange(_LOWEST_PORT, end)  # noqa: S311 - no secret
+        if port not in others and is_free(port):
             return port
 
 

@@ -57,7 +57,7 @@ def _choose_ports(port: int, gateway_port: int | None) -> tuple[int, int]:
     """Raises `ConflictError` for a taken port, naming its holder where the system tells."""
     if gateway_port is None:
         gateway_port = port + 1 if port else 0
-    chosen = []
+    chosen: list[int] = []
     for wanted, option in ((port, "--port"), (gateway_port, "--gateway-port")):
         if wanted and not is_free(wanted):
             holder = holder_of(wanted)
@@ -65,7 +65,7 @@ def _choose_ports(port: int, gateway_port: int | None) -> tuple[int, int]:
                 f"port {wanted} is taken" + (f" by {holder}" if holder else f" (see: lsof -i :{wanted})"),
                 hint=f"stop it, or choose another: taskjob dev {option} {wanted + 1000}",
             )
-        chosen.append(wanted or free_port())
+        chosen.append(wanted or free_port(*chosen))
     return chosen[0], chosen[1]
 
 
