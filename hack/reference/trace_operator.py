@@ -65,4 +65,14 @@ OPERATOR: tuple[Row, ...] = (
         "409, 429, 410, in-stream errors, a silent watch, hints that are not true",
         ("operator/test_faults.py::*", "operator/test_many_watches.py::*"),
     ),
+    (
+        "O12",
+        "a dead letter is one Event per run, after its status; a completed job is none; a flood is dropped",
+        (
+            "e2e/operator/test_events.py::*",
+            "operator/test_events.py::*",
+            "unit/operator/events/test_event.py::*",
+            "unit/operator/events/test_allowance.py::*",
+        ),
+    ),
 )

@@ -77,6 +77,15 @@ QUEUES: tuple[Row, ...] = (
             "e2e/operator/test_stopped_queues.py::*drain*",
         ),
     ),
+    (
+        "Q12",
+        "how the operator scaled, and a condition that turned bad, are Events, once a turn",
+        (
+            "e2e/queues/test_events.py::*",
+            "operator/test_queue_events.py::*",
+            "unit/operator/events/test_turns.py::*",
+        ),
+    ),
     ("Q7", "a rollout loses and doubles nothing", ("e2e/pods/test_rollout.py::*",)),
     (
         "Q8",

@@ -16,6 +16,7 @@ from functools import partial
 import msgspec
 
 from taskjob_operator.door import Door
+from taskjob_operator.events.poster import Poster
 from taskjob_operator.handlers.supervisor import WatchSupervisor
 from taskjob_operator.handlers.watchdog import Watchdog
 from taskjob_operator.health import HealthServer
@@ -102,6 +103,7 @@ class Operator:
         namespaces = self._settings.watch_namespaces
         watchdog = Watchdog(clusterwide=not namespaces)
         stoppages, brake = Stoppages(), Brake()
+        poster = Poster(self._kube, self._metrics, instance=socket.gethostname())
         taskjobs = self._taskjobs = TaskJobs(
             settings=self._settings,
             cluster_id=cluster_id,
@@ -111,12 +113,14 @@ class Operator:
             watchdog=watchdog,
             stoppages=stoppages,
             brake=brake,
+            poster=poster,
         )
         taskqueues = TaskQueues(
             self._kube,
             self._door,
             stoppages=stoppages,
             brake=brake,
+            poster=poster,
             cluster_id=cluster_id,
             gateway_url=self._settings.gateway_url,
             namespaces=namespaces,
@@ -139,6 +143,7 @@ class Operator:
             group.create_task(supervisor.run(), name="watch")
             group.create_task(taskjobs.run(), name="taskjobs")
             group.create_task(taskqueues.run(), name="taskqueues")
+            group.create_task(poster.run(), name="events")
 
     async def _read_cluster_id(self) -> str:
         raw = await patiently(

@@ -50,6 +50,12 @@ RESTARTS = MetricSpec("taskjob_operator_watch_restarts_total", "counter", (), "W
 SWEEPS = MetricSpec(
     "taskjob_operator_sweeps_total", "counter", ("result",), "Sweeps for orphans: clean, cancelled, braked, failed."
 )
+EVENTS = MetricSpec(
+    "taskjob_operator_events_total",
+    "counter",
+    ("outcome",),
+    "Kubernetes Events by outcome: written, known (written before), dropped (too many at once), refused, failed.",
+)
 MALFORMED = MetricSpec("taskjob_operator_malformed_objects_total", "counter", (), "Objects that could not be read.")
 API_SECONDS = MetricSpec(
     "taskjob_operator_api_call_duration_seconds", "histogram", (), "Time of a call that tells jobs to the api."
@@ -68,6 +74,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     DELETED,
     RESTARTS,
     SWEEPS,
+    EVENTS,
     MALFORMED,
     API_SECONDS,
 )
@@ -90,6 +97,7 @@ class Metrics:
         self.expired_objects = self._counter(DELETED)
         self.watch_restarts = self._counter(RESTARTS)
         self.sweeps = self._counter(SWEEPS)
+        self.events = self._counter(EVENTS)
         self.malformed = self._counter(MALFORMED)
         self.api_seconds = Histogram(API_SECONDS.name, API_SECONDS.help, buckets=_SECONDS, registry=self.registry)
 

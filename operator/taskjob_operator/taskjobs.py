@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 from taskjob_operator.door import Door
+from taskjob_operator.events.poster import Poster
+from taskjob_operator.events.taskjobs import event_of
 from taskjob_operator.handlers.watchdog import Watchdog
 from taskjob_operator.handlers.watching import Source
 from taskjob_operator.kube.client import KubeClient
@@ -22,8 +24,9 @@ from taskjob_operator.reconcile.queue import WorkQueue
 from taskjob_operator.reconcile.showing import Showing
 from taskjob_operator.reconcile.specs import Specs
 from taskjob_operator.reconcile.telling import Telling
-from taskjob_operator.record import Record
+from taskjob_operator.record import Record, Standing
 from taskjob_operator.settings import OperatorSettings
+from taskjob_operator.status.document import TaskJobStatus
 from taskjob_operator.status.order import Incarnations
 from taskjob_operator.sweep.brake import Brake
 from taskjob_operator.sweep.retirement import Retirement
@@ -50,10 +53,12 @@ class TaskJobs:
         watchdog: Watchdog,
         stoppages: Stoppages,
         brake: Brake,
+        poster: Poster,
     ) -> None:
         index, queue, specs = Index(), WorkQueue(), Specs(settings.memory_for_specs)
         incarnations, receipts = Incarnations(), Receipts()
         self._metrics = metrics
+        self._watchdog, self._poster = watchdog, poster
         self._index, self._queue = index, queue
         predecessors = Predecessors(on_release=self._release)
         self._writer = Writer(
@@ -62,7 +67,7 @@ class TaskJobs:
             metrics,
             on_gone=self._suspect,
             on_read=self._read,
-            on_write=watchdog.wrote,
+            on_write=self._wrote,
         )
         showing = Showing(self._writer, kube, stoppages)
         self._telling = Telling(index=index, showing=showing, stoppages=stoppages)
@@ -165,6 +170,11 @@ class TaskJobs:
 
     def _suspect(self, record: Record) -> None:
         self._departures.suspect(record)
+
+    def _wrote(self, record: Record, before: Standing, said: TaskJobStatus) -> None:
+        self._watchdog.wrote(record.namespace)
+        if (event := event_of(record, before, said)) is not None:
+            self._poster.tell(event)
 
     def _read(self, raw: dict[str, Any]) -> None:
         self._intake.read(raw)

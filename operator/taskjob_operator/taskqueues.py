@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from taskjob_operator.door import Door, DoorError
+from taskjob_operator.events.poster import Poster
+from taskjob_operator.events.queues import QueueEvents
 from taskjob_operator.handlers.watching import Source
 from taskjob_operator.kube.backoff import Backoff
 from taskjob_operator.kube.client import KubeClient
@@ -45,6 +47,7 @@ class TaskQueues:
         *,
         stoppages: Stoppages,
         brake: Brake,
+        poster: Poster,
         cluster_id: str,
         gateway_url: str,
         namespaces: Collection[str],
@@ -55,13 +58,15 @@ class TaskQueues:
         self._cluster_id = cluster_id
         self._agenda = Agenda(self._look, name="TaskQueue")
         self._numbers = Numbers(door, self._agenda.add)
+        events = QueueEvents(poster)
         self._reconciler = QueueReconciler(
             Cluster(kube),
             door,
             self._numbers,
-            Workers(Cluster(kube), gateway_url=gateway_url),
+            Workers(Cluster(kube), gateway_url=gateway_url, on_scaled=events.scaled),
             stoppages=stoppages,
             brake=brake,
+            events=events,
             cluster_id=cluster_id,
             now=_now,
         )

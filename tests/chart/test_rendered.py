@@ -190,6 +190,18 @@ def test_nobody_may_write_a_status_but_the_operator(everything: Objects) -> None
     assert {"taskjob-operator"} == writers
 
 
+def test_the_operator_may_say_what_happened_and_neither_read_nor_change_it(everything: Objects) -> None:
+    speakers = {
+        (name, *rule["apiGroups"], *rule["verbs"])
+        for (kind, name), one in everything.items()
+        if kind in {"ClusterRole", "Role"}
+        for rule in one["rules"]
+        if "events" in rule["resources"]
+    }
+
+    assert {("taskjob-operator", "events.k8s.io", "create")} == speakers
+
+
 def test_no_right_is_a_wildcard_and_secrets_are_nobodys(everything: Objects) -> None:
     for (kind, name), one in everything.items():
         for rule in one.get("rules", []) if kind in {"ClusterRole", "Role"} else []:

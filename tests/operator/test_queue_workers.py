@@ -22,7 +22,7 @@ UNREADABLE = Declaration(refused=Trouble(reason="InvalidSpec", message="as the t
 async def workers(cluster: ScriptedCluster, kube: KubeClient) -> Workers:
     labels = {WORKER_LABEL: "true"}
     cluster.put("serviceaccounts", NS, WORKER_ACCOUNT, metadata={"labels": labels})
-    return Workers(Cluster(kube), gateway_url="taskjob://gateway:7070")
+    return Workers(Cluster(kube), gateway_url="taskjob://gateway:7070", on_scaled=lambda *_: None)
 
 
 def queue(name: str, uid: str, image: str = "acme/worker:1") -> dict[str, Any]:

@@ -38,7 +38,7 @@ async def test_a_status_outlives_a_late_renewal_of_the_lease(cluster: ScriptedCl
     kube = KubeClient(find_connection(str(cluster.kubeconfig(tmp_path))), fence=term.check)
     written = asyncio.Event()
     writer = Writer(
-        kube, Pace(100), Metrics(), on_gone=lambda _: None, on_read=lambda _: None, on_write=lambda _: written.set()
+        kube, Pace(100), Metrics(), on_gone=lambda _: None, on_read=lambda _: None, on_write=lambda *_: written.set()
     )
     writing = asyncio.create_task(writer.run())
     status = jobless.rejected("NotYetSupported", "/spec/array: array is not built yet", generation=1, run=0, now=0)

@@ -42,7 +42,7 @@ class Desk:
             self.metrics,
             on_gone=self.gone.append,
             on_read=self.read.append,
-            on_write=lambda _: None,
+            on_write=lambda *_: None,
             clock=self.clock,
         )
 

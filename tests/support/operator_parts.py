@@ -42,7 +42,7 @@ class Parts:
             metrics,
             on_gone=self.gone.append,
             on_read=lambda _: None,
-            on_write=lambda _: None,
+            on_write=lambda *_: None,
         )
         self.stoppages = Stoppages(clock=self.clock)
         self.showing = Showing(self.writer, kube, self.stoppages)

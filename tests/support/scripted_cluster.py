@@ -60,7 +60,7 @@ class ScriptedCluster:
         self._history: list[tuple[int, str, str, bytes]] = []
         self._watches: dict[asyncio.Queue[bytes | None], tuple[str, str | None]] = {}
         self._faults: dict[str, list[tuple[int, Any, dict[str, str]]]] = {}
-        self._held: dict[tuple[str, str], asyncio.Event] = {}
+        self._held: dict[tuple[str, str | None], asyncio.Event] = {}
         self.calls: list[str] = []
         self.muted = False
         self.url = ""
@@ -78,11 +78,11 @@ class ScriptedCluster:
         """Such calls fail no more."""
         self._in_loop(lambda: self._faults.pop(call, None))
 
-    def hold(self, call: str, name: str) -> None:
-        """Such calls for that object are answered only after `release`."""
+    def hold(self, call: str, name: str | None) -> None:
+        """Such calls for that object are answered only after `release`; None: those whose path names none."""
         self._held[call, name] = asyncio.Event()
 
-    def release(self, call: str, name: str) -> None:
+    def release(self, call: str, name: str | None) -> None:
         self._in_loop(self._held.pop((call, name)).set)
 
     def watched(self, plural: str) -> bool:
@@ -140,6 +140,10 @@ class ScriptedCluster:
         """What is not true."""
         one = self._objects["taskjobs", namespace, name]
         self._in_loop(lambda: self._tell("taskjobs", namespace, "DELETED", one))
+
+    def events(self) -> list[dict[str, Any]]:
+        """Events of all namespaces, in the order in which they were posted."""
+        return [one for (plural, _, _), one in list(self._objects.items()) if plural == "events"]
 
     def exists(self, namespace: str, name: str) -> bool:
         return ("taskjobs", namespace, name) in self._objects
@@ -226,9 +230,10 @@ class ScriptedCluster:
 
     async def _create(self, request: web.Request, found: re.Match[str]) -> web.StreamResponse:
         body = await request.json()
-        return web.json_response(
-            self._put(found["plural"], found["namespace"], body["metadata"]["name"], body), status=201
-        )
+        key = (found["plural"], found["namespace"], body["metadata"]["name"])
+        if key in self._objects:
+            return self._failure(409, key[2])
+        return web.json_response(self._put(*key, body), status=201)
 
     async def _replace(self, request: web.Request, found: re.Match[str]) -> web.StreamResponse:
         body = await request.json()

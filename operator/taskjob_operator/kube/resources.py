@@ -25,3 +25,4 @@ class Resource(msgspec.Struct, frozen=True):
 TASKJOBS = Resource(GROUP, VERSION, "taskjobs")
 TASKQUEUES = Resource(GROUP, VERSION, "taskqueues")
 LEASES = Resource("coordination.k8s.io", "v1", "leases")
+EVENTS = Resource("events.k8s.io", "v1", "events")

@@ -14,6 +14,7 @@ import msgspec
 
 from taskjob.wire.operator_messages import DeclaredQueue, QueueNumbers, QueuesEnsured, ToldTrouble
 from taskjob_operator.door import DoorError
+from taskjob_operator.events.queues import QueueEvents
 from taskjob_operator.kube.resources import TASKQUEUES
 from taskjob_operator.queues.agenda import Key
 from taskjob_operator.queues.cluster import Cluster, Object
@@ -67,6 +68,7 @@ class QueueReconciler:
         *,
         stoppages: Stoppages,
         brake: Brake,
+        events: QueueEvents,
         cluster_id: str,
         now: Callable[[], dt.datetime],
     ) -> None:
@@ -77,6 +79,7 @@ class QueueReconciler:
         self._workers = workers
         self._stoppages = stoppages
         self._brake = brake
+        self._events = events
         self._now = now
         self._told: dict[Key, tuple[_Gist, dt.datetime]] = {}
 
@@ -90,6 +93,7 @@ class QueueReconciler:
             self._numbers.forget(key)
             self._told.pop(key, None)
             self._stoppages.gone(key)
+            self._events.gone(key)
             return None
         self._numbers.follow(key)
         declared = read_declaration(queue)
@@ -143,14 +147,17 @@ class QueueReconciler:
         now = self._now()
         status = status_of(seen, before, now=_text(now))
         if not differs(status, before):
+            self._events.said(queue, status)
             return RESYNC_SECONDS
         if not differs(status, before, ignore=COUNTING):
             since = (now - _moment(before.get("statsAt"))).total_seconds()
             if 0 <= since < NUMBERS_SECONDS:
+                self._events.said(queue, status)
                 return NUMBERS_SECONDS - since
         if not await self._cluster.write_status(queue, status):
             log.info("TaskQueue %(namespace)s/%(name)s went while its status was made", queue["metadata"])
             return SETTLING_SECONDS
+        self._events.said(queue, status)
         return RESYNC_SECONDS
 
 

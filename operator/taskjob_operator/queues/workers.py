@@ -6,6 +6,7 @@ Every look begins from what is there; stopping between any two calls leaves some
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -33,8 +34,12 @@ LOOKED_AT_PODS = 50
 
 
 class Workers:
-    def __init__(self, cluster: Cluster, *, gateway_url: str) -> None:
+    """`on_scaled` hears of each other number of replicas that a Deployment was given: for which TaskQueue, how the
+    Deployment was, and the number."""
+
+    def __init__(self, cluster: Cluster, *, gateway_url: str, on_scaled: Callable[[Object, Object, int], None]) -> None:
         self._cluster = cluster
+        self._on_scaled = on_scaled
         self._gateway_url = gateway_url
         self._applied: dict[str, tuple[str, int]] = {}
         """Deployment's UID → digest of what was applied last, and its generation after that. Lost at a restart,
@@ -105,6 +110,7 @@ class Workers:
             await self._cluster.apply_replicas(
                 replicas_of(metadata["namespace"], workload_name(metadata["name"]), wanted)
             )
+            self._on_scaled(queue, live, wanted)
         live = await self._cluster.apply(DEPLOYMENTS, desired, uid=uid)
         self._applied[uid] = (_digest(desired), live["metadata"].get("generation", 0))
         return live
@@ -141,6 +147,7 @@ class Workers:
             contested = conflict(live, queue, wanted, await self._cluster.queues(namespace))
         if contested is None and live["spec"].get("replicas") != wanted:
             await self._cluster.scale(namespace, name, wanted)
+            self._on_scaled(queue, live, wanted)
         # How long its pods may drain is its owner's to say, beside their grace period.
         pool = msgspec.structs.replace(await self._judged(live, namespace, wanted), drain_seconds=None)
         return pool if contested is None else msgspec.structs.replace(pool, trouble=contested)
@@ -159,6 +166,7 @@ class Workers:
         if live is not None and declared.mode == "Manual" and live["spec"].get("replicas") != 0:
             metadata = live["metadata"]
             await self._cluster.apply_replicas(replicas_of(metadata["namespace"], metadata["name"], 0))
+            self._on_scaled(queue, live, 0)
 
     async def _as_it_is(self, queue: Object) -> Pool:
         """Workers from before the spec became one that cannot be followed: left alone, and shown."""

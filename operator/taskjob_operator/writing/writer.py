@@ -42,7 +42,7 @@ class _Answer(msgspec.Struct):
 
 
 class _Entry:
-    __slots__ = ("backoff", "draft", "not_before", "receipts", "record", "status")
+    __slots__ = ("backoff", "before", "draft", "not_before", "receipts", "record", "status")
 
     def __init__(self, record: Record, status: TaskJobStatus, draft: Draft) -> None:
         self.record = record
@@ -51,9 +51,16 @@ class _Entry:
         self.receipts: list[Receipt] = []
         self.backoff: Backoff | None = None
         self.not_before = 0.0
+        self.before: Standing | None = None
+        """What the object said before the first try to write: a try without an answer may have taken effect."""
 
     def due(self) -> float:
         return max(due_at(self.draft, self.record.written, self.record.last_write), self.not_before)
+
+    def take_over(self, earlier: _Entry) -> None:
+        """Take the place of an entry of the same object that was not written, or may not have been."""
+        self.receipts = earlier.receipts + self.receipts
+        self.backoff, self.not_before, self.before = earlier.backoff, earlier.not_before, earlier.before
 
     def dropped(self) -> None:
         for receipt in self.receipts:
@@ -63,7 +70,7 @@ class _Entry:
 
 class Writer:
     """`on_gone` hears of objects that seem to be gone, `on_read` gets what was read again after a refusal, `on_write`
-    the namespace of each write."""
+    hears of each status that was written: whose it is, what was said before, and what is said now."""
 
     def __init__(
         self,
@@ -73,7 +80,7 @@ class Writer:
         *,
         on_gone: Callable[[Record], None],
         on_read: Callable[[dict[str, Any]], None],
-        on_write: Callable[[str], None],
+        on_write: Callable[[Record, Standing, TaskJobStatus], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kube = kube
@@ -118,7 +125,7 @@ class Writer:
         draft = drafted(standing, before.draft if before is not None else None, self._clock())
         entry = _Entry(record, status, draft)
         if before is not None:
-            entry.receipts, entry.backoff, entry.not_before = before.receipts, before.backoff, before.not_before
+            entry.take_over(before)
         if receipt is not None:
             entry.receipts.append(receipt)
         self._wanted[record.uid] = entry
@@ -178,6 +185,7 @@ class Writer:
 
     async def _write(self, uid: str, entry: _Entry) -> None:
         record = entry.record
+        before = entry.before = entry.before or record.written
         try:
             answer = await self._kube.put_status(
                 TASKJOBS.path(record.namespace, record.name), uid, entry.status.written()
@@ -196,8 +204,8 @@ class Writer:
             record.refused = None
             version = msgspec.json.decode(answer, type=_Answer).metadata.resource_version
             record.version = max(record.version, int(version) if version.isdigit() else 0)
-            self._on_write(record.namespace)
             entry.dropped()
+            self._on_write(record, before, entry.status)
         finally:
             self._flying.pop(uid, None)
             if (waiting := self._wanted.get(uid)) is not None:
@@ -258,5 +266,4 @@ class Writer:
         if newer is None:
             self._wanted[entry.record.uid] = entry
         else:
-            newer.receipts = entry.receipts + newer.receipts
-            newer.backoff, newer.not_before = entry.backoff, entry.not_before
+            newer.take_over(entry)

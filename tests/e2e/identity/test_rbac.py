@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 CORE, APPS, POLICY, LEASES = "", "apps", "policy", "coordination.k8s.io"
-RBAC = "rbac.authorization.k8s.io"
+EVENTS, RBAC = "events.k8s.io", "rbac.authorization.k8s.io"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_operator_has_no_way_to_more(people, operator, opened, system):
     assert not people.may(operator, "create", "tokenreviews", group="authentication.k8s.io")
 
 
-def test_the_operator_has_its_lease_one_namespaces_uid_and_no_events(people, operator, opened, system):
+def test_the_operator_has_its_lease_one_namespaces_uid_and_a_voice(people, operator, opened, other, system):
     assert people.may(operator, "create", "leases", system, group=LEASES)
     assert all(
         people.may(operator, v, "leases", system, group=LEASES, name="taskjob-operator") for v in ("get", "update")
@@ -78,10 +78,14 @@ def test_the_operator_has_its_lease_one_namespaces_uid_and_no_events(people, ope
     assert people.may(operator, "get", "namespaces", group=CORE, name="kube-system")
     assert not people.may(operator, "get", "namespaces", group=CORE, name="default")
     assert not people.may(operator, "list", "namespaces", group=CORE)
-    assert not any(
-        people.may(operator, verb, "events", opened, group=CORE)
-        for verb in ("get", "list", "create", "patch", "delete")
-    )
+    every = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")
+    may = {
+        (group, verb)
+        for group in (CORE, EVENTS)
+        for verb in every
+        if people.may(operator, verb, "events", other, group=group)
+    }
+    assert {(EVENTS, "create")} == may
 
 
 def test_the_api_may_ask_and_nothing_else(people, system, opened):
