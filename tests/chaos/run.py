@@ -11,7 +11,6 @@ import contextlib
 import json
 import random
 import secrets
-import socket
 import sys
 import tempfile
 import time
@@ -19,21 +18,16 @@ from pathlib import Path
 
 import httpx2
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faults import TASKS, Fleet, Member, torment
+from free_port import free_port
 from judge import Verdict, judge
 from load import Load
 from wire import Wire
 
 SESSION_TTL_SECONDS = 5.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[Fleet, Wire, str]:
@@ -75,7 +69,7 @@ def build_fleet(folder: Path, *, tcp_workers: int, http_workers: int) -> tuple[F
 
 async def until_ready(url: str) -> None:
     async with httpx2.AsyncClient(base_url=url, timeout=2.0) as http:
-        for _ in range(200):
+        for _ in range(600):
             with contextlib.suppress(httpx2.HTTPError):
                 if (await http.get("/readyz")).status_code == 200:
                     return

@@ -255,7 +255,9 @@ def test_an_api_that_hangs_up_is_told_once_by_each_part_that_asks(cluster: Scrip
     ):
         eventually(lambda: api.calls >= 25, "many tries")
         told = [
-            line.split("no answer")[0].split(",", 1)[1][4:] for line in operator.log().splitlines() if "WARN" in line
+            line.split("no answer from the api")[0].split(",", 1)[1][4:]
+            for line in operator.log().splitlines()
+            if "no answer from the api" in line
         ]
 
     assert any("the queues that the api knows could not be read" in line for line in told)

@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import json
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 import yaml
 from certificates import require_openssl
+from free_port import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90.0
@@ -47,12 +47,6 @@ def node_program() -> Path:
     if built.returncode:
         pytest.skip(f"no kube-apiserver can be built here: {built.stderr[-500:]}")
     return Path(built.stdout.strip().splitlines()[-1])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RefusedError(Exception):

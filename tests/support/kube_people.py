@@ -120,7 +120,7 @@ class People:
         subject = {"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role}
         self.create("RoleBinding", name, namespace, version=RIGHTS, roleRef=reference, subjects=[subject])
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while self._rules(namespace, user) == before:
             assert time.monotonic() < end, f"{role} gave {user} nothing"
             time.sleep(0.02)

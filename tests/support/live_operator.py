@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from control_plane import ControlPlane, RefusedError
-from live_stack import clean_environment, eventually, live_api, live_worker
+from live_stack import WAIT_SECONDS, clean_environment, eventually, live_api, live_worker
 
 JOBS = "/apis/taskjob.dev/v1alpha1"
 SYSTEM = "taskjob-system"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/taskjob-operator"
 _numbers = itertools.count(1)
 
 
@@ -79,7 +80,7 @@ class LiveOperator:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
         return self.process.returncode
@@ -169,12 +170,12 @@ class Jobs:
     def delete_all(self) -> None:
         self._plane.call("DELETE", self.collection)
 
-    def until(self, name: str, phase: str, seconds: float = 30.0) -> dict[str, Any]:
+    def until(self, name: str, phase: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         """Its status once it has this phase."""
         eventually(lambda: self.status(name).get("phase") == phase, f"{name} {phase}", seconds)
         return self.status(name)
 
-    def until_reason(self, name: str, reason: str, seconds: float = 30.0) -> dict[str, Any]:
+    def until_reason(self, name: str, reason: str, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         eventually(lambda: self.status(name).get("reason") == reason, f"{name} {reason}: {self.status(name)}", seconds)
         return self.status(name)
 
@@ -245,10 +246,18 @@ class Stack:
 
     @contextlib.contextmanager
     def operator(self, kubeconfig: Path | None = None, *, wait: bool = True, **settings: str) -> Iterator[LiveOperator]:
-        given = {"SWEEP_CONFIRM_SECONDS": "0.5"} | settings
+        """A machine that is busy for a moment costs it no Lease, unless `settings` say otherwise."""
+        given = {"SWEEP_CONFIRM_SECONDS": "0.5", "LEASE_SECONDS": "30"} | settings
         with live_operator(self.folder, kubeconfig or self.plane.kubeconfig, self.url, **given) as operator:
             if wait:
                 operator.wait_ready()
+            yield operator
+
+    @contextlib.contextmanager
+    def successor(self, kubeconfig: Path | None = None, **settings: str) -> Iterator[LiveOperator]:
+        """The operator after one that was killed. Nobody waits for the Lease of that one to run out."""
+        self.plane.call("DELETE", LEASE)
+        with self.operator(kubeconfig, **settings) as operator:
             yield operator
 
     def jobs(self) -> Jobs:

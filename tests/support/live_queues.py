@@ -54,7 +54,7 @@ class Queues:
             seen = status.get("observedGeneration") == found["metadata"]["generation"]
             return seen and status.items() >= fields.items()
 
-        eventually(reached, f"{name} {fields}: {json.dumps(self.status(name))}", 30)
+        eventually(reached, f"{name} {fields}: {json.dumps(self.status(name))}")
         return self.status(name)
 
     def until_condition(self, name: str, kind: str, status: str, reason: str) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Queues:
             found = condition(self.status(name), kind)
             return found if (found.get("status"), found.get("reason")) == (status, reason) else None
 
-        found: dict[str, Any] = eventually(reached, f"{name} {kind}: {json.dumps(self.status(name))}", 30)
+        found: dict[str, Any] = eventually(reached, f"{name} {kind}: {json.dumps(self.status(name))}")
         return found
 
     def object(self, path: str) -> dict[str, Any] | None:

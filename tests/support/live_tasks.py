@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 from taskjob import Context, task
 
@@ -22,6 +23,14 @@ def always_fails(message: str, ctx: Context) -> None:
 async def nap(seconds: float, ctx: Context) -> str:
     ctx.log("napping")
     await asyncio.sleep(seconds)
+    return "rested"
+
+
+@task
+async def wait_for(path: str) -> str:
+    """Ends when a test says so: when this file is there."""
+    while not Path(path).exists():  # noqa: ASYNC110, ASYNC240 - the test is another process
+        await asyncio.sleep(0.02)
     return "rested"
 
 

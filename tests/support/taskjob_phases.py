@@ -13,7 +13,7 @@ PHASES: dict[str, tuple[dict[str, Any], str, str]] = {
     "delayed": ({"startAfter": FAR}, "Submitted", "Delayed"),
     "suspended": ({"suspend": True}, "Submitted", "Suspended"),
     "queued": ({"task": "nobody-knows-it"}, "Queued", "Queued"),
-    "running": ({"task": "nap", "payload": {"seconds": 60}}, "Running", "Running"),
+    "running": ({"task": "nap", "payload": {"seconds": 600}}, "Running", "Running"),
     "retrying": (
         {"task": "fail", "payload": {"message": "x"}, "retry": {"backoff": {"initialSeconds": 600}}},
         "RetryQueued",

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 import yaml
 from certificates import require_openssl
+from free_port import free_port
 from kube_cluster import Cluster
 from kube_people import People
 
@@ -61,11 +62,10 @@ class Relay:
         self._to = (host, port)
         self._server: Any = None
         self._writers: set[Any] = set()
-        self.port = 0
+        self.port = free_port()
 
     async def up(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def down(self) -> None:
         self._server.close()

@@ -22,7 +22,7 @@ def shop(people, system):
     ]
     people.bind(namespace, "few", people.role(namespace, queues), kind="Role")
     people.bind(namespace, "many", people.role(namespace, queues, *deployments), kind="Role")
-    end = time.monotonic() + 30  # the policy is there as soon as the API server has heard of it
+    end = time.monotonic() + 60  # the policy is there as soon as the API server has heard of it
     while put(people, "few", namespace, "probe", worker=WORKER).status_code == 201:
         assert time.monotonic() < end, "the policy does not act"
         people.call("DELETE", f"{collection(VERSION, 'TaskQueue', namespace)}/probe")

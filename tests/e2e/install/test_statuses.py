@@ -47,13 +47,14 @@ def shown(release: Release, images: tuple[str, str]) -> Release:
         _job("homeless", queue="nowhere", payload={"a": 1, "b": 1}),
     )
     release.wait("each job in its state", lambda: PHASES.items() <= release.phases().items())
-    release.wait("the queues' numbers", lambda: [(0, 1, 2), (1, 0, 0)] == [_numbers(release, name) for name in QUEUES])
+    numbers = [(0, 0, 1, 2, "1/1"), (1, 0, 0, 0, "0")]
+    release.wait("the queues' numbers", lambda: numbers == [_numbers(release, name) for name in QUEUES])
     return release
 
 
-def _numbers(release: Release, queue: str) -> tuple[int, ...]:
+def _numbers(release: Release, queue: str) -> tuple[int | str, ...]:
     status = release.get("taskqueues", queue).get("status", {})
-    return tuple(status.get(name, -1) for name in ("depth", "failed", "delayed"))
+    return tuple(status.get(name, -1) for name in ("depth", "running", "failed", "delayed", "workers"))
 
 
 def _document(kind: str, name: str, **spec: Any) -> dict[str, Any]:

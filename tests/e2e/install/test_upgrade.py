@@ -38,7 +38,7 @@ def test_an_upgrade_while_jobs_run_loses_and_doubles_nothing(
     old = {pod["metadata"]["name"] for pod in _pods(release)}
 
     release.apply(*(_job(number) for number in range(BEFORE)))
-    assert "Running" in release.phases("-l", "of=upgrade").values(), "jobs run while everything is replaced"
+    release.wait("jobs run", lambda: "Running" in release.phases("-l", "of=upgrade").values())
     release.apply(_queue(next_images[1]))
     release.upgrade(next_images[0])
     release.apply(*(_job(number) for number in range(BEFORE, JOBS)))

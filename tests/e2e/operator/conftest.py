@@ -26,8 +26,8 @@ def stack(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def operator(stack: Stack) -> Iterator[LiveOperator]:
-    """One that all tests of a module share; a machine that is busy for a moment costs it no Lease."""
-    with stack.operator(LEASE_SECONDS="30") as running:
+    """One that all tests of a module share."""
+    with stack.operator() as running:
         yield running
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from live_operator import Jobs, Stack, eventually
+from live_operator import Jobs, LiveOperator, Stack, eventually
 from taskjob_phases import PHASES, as_they_should_end, in_every_phase
 
 pytestmark = pytest.mark.usefixtures("operator")
@@ -20,7 +22,7 @@ def test_a_deleted_taskjob_cancels_its_job_in_every_phase(jobs: Jobs, stack: Sta
 
 
 def test_a_name_that_is_used_again_waits_for_its_predecessor(jobs: Jobs, stack: Stack) -> None:
-    jobs.create("daily", task="nap", payload={"seconds": 60})
+    jobs.create("daily", task="nap", payload={"seconds": 600})
     first = jobs.until("daily", "Running")["jobID"]
 
     jobs.delete("daily")
@@ -34,28 +36,43 @@ def test_a_name_that_is_used_again_waits_for_its_predecessor(jobs: Jobs, stack: 
     assert old["finishedAt"] <= new["createdAt"]
 
 
-def test_a_key_that_is_known_shows_its_job_and_deleting_the_mirror_cancels_nothing(jobs: Jobs, stack: Stack) -> None:
-    spec = {"task": "nap", "payload": {"seconds": 4}, "idempotencyKey": "cats"}
+def disowned(operator: LiveOperator) -> float:
+    """How many TaskJobs the operator has taken leave of."""
+    return operator.metric("taskjob_operator_jobs_disowned_total")
+
+
+def test_a_key_that_is_known_shows_its_job_and_deleting_the_mirror_cancels_nothing(
+    jobs: Jobs, stack: Stack, operator: LiveOperator, tmp_path: Path
+) -> None:
+    end = tmp_path / "end"
+    spec = {"task": "wait_for", "payload": {"path": str(end)}, "idempotencyKey": "cats"}
     jobs.create("owner", **spec)
     job = jobs.until("owner", "Running")["jobID"]
     jobs.create("mirror", **spec)
     jobs.create("other-mirror", **spec)
     assert job == jobs.until("mirror", "Running")["jobID"] == jobs.until("other-mirror", "Running")["jobID"]
 
+    before = disowned(operator)
     jobs.delete("mirror")
+    eventually(lambda: disowned(operator) > before, "its leave")
+    end.touch()
 
     assert jobs.until("owner", "Completed")["jobID"] == jobs.until("other-mirror", "Completed")["jobID"]
     assert 1 == len(stack.engine_jobs(jobs.namespace))
 
 
-def test_deleting_the_owner_passes_the_job_on(jobs: Jobs, stack: Stack) -> None:
-    spec = {"task": "nap", "payload": {"seconds": 5}, "idempotencyKey": "dogs"}
+def test_deleting_the_owner_passes_the_job_on(jobs: Jobs, stack: Stack, operator: LiveOperator, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    spec = {"task": "wait_for", "payload": {"path": str(end)}, "idempotencyKey": "dogs"}
     jobs.create("owner", **spec)
     jobs.until("owner", "Running")
     jobs.create("heir", **spec)
     jobs.until("heir", "Running")
 
+    before = disowned(operator)
     jobs.delete("owner")
+    eventually(lambda: disowned(operator) > before, "its leave")
+    end.touch()
 
     assert "rested" in jobs.until("heir", "Completed")["result"]
     assert 1 == len(stack.engine_jobs(jobs.namespace))

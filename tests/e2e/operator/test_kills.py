@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from control_plane import ControlPlane
 from counting_proxy import CountingProxy
-from live_operator import Jobs, LiveOperator, Stack, eventually
+from live_operator import Jobs, Stack, eventually
 from operator_killer import Killer
 from own_thread import running
 
@@ -39,7 +39,7 @@ def live_once(jobs: Jobs, prefix: str) -> None:
     """One TaskJob that completes, one that fails, one that is deleted while it runs."""
     jobs.create(f"{prefix}-sum")
     jobs.create(f"{prefix}-bad", task="fail", payload={"message": "x"}, retry={"maxAttempts": 1})
-    jobs.create(f"{prefix}-gone", task="nap", payload={"seconds": 60})
+    jobs.create(f"{prefix}-gone", task="nap", payload={"seconds": 600})
 
 
 def ended_well(jobs: Jobs, stack: Stack, prefix: str) -> bool:
@@ -80,15 +80,12 @@ def test_killed_at_each_write_it_ends_as_undisturbed(jobs: Jobs, stack: Stack, p
         kubeconfig = plane.kubeconfig_through(cluster.url)
         proxy = cluster if which == "statuses" else api
 
-        def start() -> LiveOperator:
-            return operators.enter_context(stack.operator(kubeconfig, API_URL=api.url, LEASE_SECONDS="4"))
-
-        operator = start()
+        operator = operators.enter_context(stack.operator(kubeconfig, API_URL=api.url))
         for number, when in points:
             prefix = f"{which}-{number}-{when}"
             if not disturbed(jobs, stack, prefix, Killer(operator, proxy, number, when)):
                 break
-            operator = start()
+            operator = operators.enter_context(stack.successor(kubeconfig, API_URL=api.url))
             eventually(lambda prefix=prefix: ended_well(jobs, stack, prefix), f"{prefix} ends well")
             killed.append(proxy.changes[-1])
     assert len(killed) >= 6

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from control_plane import ControlPlane, RefusedError
 from counting_proxy import CountingProxy
-from live_operator import SYSTEM, Jobs, Stack, Watch, eventually
+from live_operator import LEASE, Jobs, Stack, Watch, eventually
 from own_thread import running
 
-LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/taskjob-operator"
 TAKE_OVER_SECONDS = 10.0
 LEASE_SECONDS = "5"
 """Where a standby has to watch the Lease stand still from its beginning, which takes all of it."""
+LONGER_LEASE_SECONDS = "8"
+"""Where nothing but the end of it is waited for."""
 
 
 def test_a_second_operator_stands_by_and_takes_over(jobs: Jobs, stack: Stack) -> None:
-    with stack.operator() as first, stack.operator(wait=False) as second:
+    with (
+        stack.operator(LEASE_SECONDS=LEASE_SECONDS) as first,
+        stack.operator(wait=False, LEASE_SECONDS=LEASE_SECONDS) as second,
+    ):
         eventually(lambda: second.state() == "standby", "a standby")
         jobs.create("one")
         jobs.until("one", "Completed")
@@ -32,6 +37,7 @@ def test_a_second_operator_stands_by_and_takes_over(jobs: Jobs, stack: Stack) ->
 
 
 def test_a_clean_exit_hands_the_lease_over_at_once(stack: Stack) -> None:
+    """Long before its time, which is 30 s."""
     with stack.operator() as first, stack.operator(wait=False) as second:
         eventually(lambda: second.state() == "standby", "a standby")
 
@@ -39,27 +45,34 @@ def test_a_clean_exit_hands_the_lease_over_at_once(stack: Stack) -> None:
 
         left = time.monotonic()
         second.wait_ready()
-        assert time.monotonic() - left <= 5
+        assert time.monotonic() - left <= 20
     assert "" == stack.plane.call("GET", LEASE)["spec"]["holderIdentity"]
 
 
-def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes(jobs: Jobs, stack: Stack) -> None:
-    with stack.operator() as old, stack.operator(wait=False) as new:
-        jobs.create("before", task="nap", payload={"seconds": 15})
+def test_a_leader_that_was_frozen_writes_nothing_when_it_wakes(jobs: Jobs, stack: Stack, tmp_path: Path) -> None:
+    """Nothing ends meanwhile, of which the new one would have to write."""
+    end = tmp_path / "end"
+    spec = {"task": "wait_for", "payload": {"path": str(end)}}
+    with (
+        stack.operator(LEASE_SECONDS=LONGER_LEASE_SECONDS) as old,
+        stack.operator(wait=False, LEASE_SECONDS=LONGER_LEASE_SECONDS) as new,
+    ):
+        jobs.create("before", **spec)
         jobs.until("before", "Running")
         old.freeze()
-        jobs.create("meanwhile", task="nap", payload={"seconds": 15})
+        jobs.create("meanwhile", **spec)
         new.wait_ready()
         jobs.until("meanwhile", "Running")
         holder = stack.plane.call("GET", LEASE)["spec"]["holderIdentity"]
 
         with Watch(stack.plane, jobs.collection) as watch:
             old.thaw()
-            assert 3 == old.process.wait(20)
+            assert 3 == old.process.wait(60)
             seen = watch.writes()
 
         assert 0 == seen
         assert holder == stack.plane.call("GET", LEASE)["spec"]["holderIdentity"]
+        end.touch()
         jobs.until("before", "Completed")
         jobs.until("meanwhile", "Completed")
         assert 2 == len(stack.engine_jobs(jobs.namespace))

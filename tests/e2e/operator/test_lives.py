@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -65,7 +65,7 @@ def test_a_failing_taskjob_becomes_a_dead_letter(jobs: Jobs) -> None:
 
 
 def test_a_delayed_taskjob_says_so_and_starts_in_time(jobs: Jobs) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=3)
+    at = datetime.now(UTC) + timedelta(seconds=12)
     jobs.create("later", startAfter=at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
     waiting = jobs.until_reason("later", "Delayed")
@@ -83,9 +83,9 @@ def test_a_suspended_taskjob_waits_for_its_spec(jobs: Jobs) -> None:
 
     jobs.edit("held", suspend=False)
 
-    done = jobs.until("held", "Completed")
-    assert 2 == done["observedGeneration"]
-    assert "Suspended" not in conditions(done)
+    jobs.until("held", "Completed")
+    eventually(lambda: jobs.status("held")["observedGeneration"] == 2, "the edit is answered")
+    assert "Suspended" not in conditions(jobs.status("held"))
 
 
 def test_what_the_engine_refuses_is_rejected(jobs: Jobs) -> None:
@@ -110,7 +110,7 @@ def test_a_field_of_a_later_release_is_rejected_not_ignored(jobs: Jobs) -> None:
 
 
 def test_cancel_in_the_spec_cancels(jobs: Jobs) -> None:
-    jobs.create("long", task="nap", payload={"seconds": 60})
+    jobs.create("long", task="nap", payload={"seconds": 600})
     jobs.until("long", "Running")
 
     jobs.edit("long", cancel=True)
@@ -127,7 +127,7 @@ def test_rerun_runs_a_finished_taskjob_again(jobs: Jobs) -> None:
     jobs.edit("again", rerun=1)
 
     eventually(lambda: jobs.status("again")["run"] == 1 and jobs.status("again")["phase"] == "Completed", "run 1")
-    assert 2 == jobs.status("again")["observedGeneration"]
+    eventually(lambda: jobs.status("again")["observedGeneration"] == 2, "the edit is answered")
 
 
 def test_an_edit_of_a_finished_taskjob_is_answered_without_running_it(jobs: Jobs) -> None:
@@ -157,20 +157,26 @@ def test_the_same_manifest_twice_is_one_job(jobs: Jobs, stack: Stack) -> None:
 
 
 def test_a_quick_taskjob_costs_one_write(jobs: Jobs, stack: Stack) -> None:
-    names = [f"quick-{number}" for number in range(9)]
-    with Watch(stack.plane, jobs.collection) as watch:
-        for name in names:
-            jobs.create(name)
-            jobs.until(name, "Completed")
-        eventually(lambda: all(watch.statuses(name)[-1:] for name in names), "the events of all")
+    """On a busy machine not every one is quick: quick is what took less than half a second, its news included."""
+    numbers = itertools.count(1)
 
-    assert 1 == statistics.median(len(watch.statuses(name)) for name in names)  # one may be slow on a busy machine
+    def next_costs_one(watch: Watch) -> bool:
+        name = f"quick-{next(numbers)}"
+        jobs.create(name)
+        jobs.until(name, "Completed")
+        eventually(lambda: watch.phases(name)[-1:] == ["Completed"], "the event of its end")
+        return len(watch.statuses(name)) == 1
+
+    with Watch(stack.plane, jobs.collection) as watch:
+        eventually(lambda: all(next_costs_one(watch) for _ in range(3)), "three in a row that cost one write each")
 
 
 def test_a_slow_taskjob_costs_two_writes(jobs: Jobs, stack: Stack) -> None:
     with Watch(stack.plane, jobs.collection) as watch:
-        jobs.create("slow", task="nap", payload={"seconds": 2})
+        jobs.create("slow", task="nap", payload={"seconds": 4})
         jobs.until("slow", "Completed")
         eventually(lambda: watch.phases("slow")[-1:] == ["Completed"], "the event of its end")
 
-    assert watch.phases("slow") in (["Running", "Completed"], ["Queued", "Running", "Completed"])
+    phases = watch.phases("slow")
+    assert ["Running", "Completed"] == phases[-2:]
+    assert phases[:-2] in ([], ["Queued"], ["Assigned"], ["Queued", "Assigned"]), "one more where a phase before lasted"

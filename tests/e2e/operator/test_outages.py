@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from control_plane import ControlPlane
+from free_port import free_port
 from live_operator import Jobs, Stack, Watch, eventually, stack_on
 from live_stack import live_worker
 
@@ -13,8 +14,8 @@ TRIES = "taskjob_operator_api_call_duration_seconds_count"
 
 def test_while_the_api_is_away_new_taskjobs_say_so_once(plane: ControlPlane, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
-    with stack_on(plane, tmp_path / "one") as stack:
-        port = stack.url.rpartition(":")[2]
+    port = str(free_port())
+    with stack_on(plane, tmp_path / "one", PORT=port) as stack:
         jobs = stack.jobs()
         names = [f"new-{number}" for number in range(10)]
         with stack.operator() as operator:

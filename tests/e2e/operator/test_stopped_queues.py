@@ -70,7 +70,7 @@ def test_those_that_waited_before_are_told_once_and_told_when_it_is_over(stack: 
         jobs.edit_queue("images", worker={"image": "shop/resize:2"})
 
         for name in names:
-            jobs.until_reason(name, "WorkersForbidden", 45)
+            jobs.until_reason(name, "WorkersForbidden")
         eventually(lambda: 2 * MANY == watch.writes(), "one more for each")
         nothing_is_written(watch, WAITS_SECONDS)
 
@@ -83,13 +83,13 @@ def test_those_that_waited_before_are_told_once_and_told_when_it_is_over(stack: 
 
 def test_a_restart_of_the_operator_writes_none_of_it_again(stack: Stack) -> None:
     jobs = stack.jobs()
-    with stack.operator(LEASE_SECONDS="4") as first:
+    with stack.operator() as first:
         forbidden_queue(jobs)
         jobs.create("resize-cats", queue="images")
         jobs.until_reason("resize-cats", "WorkersForbidden")
         with Watch(stack.plane, jobs.collection) as watch:
             first.kill()
-            with stack.operator(LEASE_SECONDS="4"):
+            with stack.successor():
                 nothing_is_written(watch, WAITS_SECONDS)
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-SOON = 15.0
-"""Far less than a lease and a container's usual back-off; the figure itself is measured by the benchmark."""
+SOON = 30.0
+"""That no lease had to run out for it is told from the error; the figure itself is measured by the benchmark."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def run_elsewhere(pools: Any, name: str, victim: str) -> dict[str, Any]:
 
 
 def test_a_container_that_is_killed_gives_its_jobs_back(pools: Any, two: str) -> None:
-    pools.job("killed", two, "nap", {"seconds": 8.0})
+    pools.job("killed", two, "nap", {"seconds": 15.0})
     victim = pools.phase("killed", "Running")["worker"]
 
     pools.kill_container(victim)
@@ -42,7 +42,7 @@ def test_a_container_that_is_killed_gives_its_jobs_back(pools: Any, two: str) ->
 
 
 def test_a_pod_that_is_deleted_by_force_gives_its_jobs_back(pools: Any, two: str) -> None:
-    pools.job("forced", two, "nap", {"seconds": 8.0})
+    pools.job("forced", two, "nap", {"seconds": 15.0})
     victim = pools.phase("forced", "Running")["worker"]
 
     pools.kubectl("delete", "pod", victim, "--grace-period=0", "--force")

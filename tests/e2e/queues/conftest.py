@@ -27,8 +27,8 @@ def stack(plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def operator(stack: Stack) -> Iterator[LiveOperator]:
-    """One that all tests of a module share; a machine that is busy for a moment costs it no Lease."""
-    with stack.operator(LEASE_SECONDS="30", GATEWAY_URL="tcp://taskjob-api.taskjob-system:8081") as running:
+    """One that all tests of a module share."""
+    with stack.operator(GATEWAY_URL="tcp://taskjob-api.taskjob-system:8081") as running:
         yield running
 
 

@@ -28,7 +28,7 @@ def test_workers_of_a_queue_deleted_with_no_operator_go_with_it_and_the_api_is_t
     eventually(lambda: queues.deployment("images") is None, "the workers go")
     eventually(lambda: queues.object("policy/v1 poddisruptionbudgets/taskqueue-images") is None, "the budget goes")
     assert not told_deleted(stack, queues, "images")
-    with stack.operator(LEASE_SECONDS="4"):
+    with stack.successor():
         eventually(lambda: told_deleted(stack, queues, "images"), "the api is told")
 
 
@@ -41,7 +41,7 @@ def test_workers_left_behind_on_purpose_stay_when_the_operator_returns(plane: Co
 
     plane.kubectl("delete", "taskqueue/images", "--cascade=orphan", "-n", queues.namespace)
 
-    with stack.operator(LEASE_SECONDS="4"):
+    with stack.successor():
         eventually(lambda: told_deleted(stack, queues, "images"), "the api is told")
         assert ("first:1", 2) == (queues.image("images"), queues.replicas("images"))
 
@@ -58,7 +58,7 @@ def test_a_namesake_made_with_no_operator_gets_workers_of_its_own(plane: Control
     queues.delete("images")
     made = queues.create("images", worker=SECOND, replicas=1, limits={"maxConcurrency": 3})
 
-    with stack.operator(LEASE_SECONDS="4"):
+    with stack.successor():
         queues.until("images", desiredReplicas=1)
         eventually(lambda: queues.image("images") == "second:2", "the new one's workers", 60)
         live = queues.deployment("images")
@@ -73,7 +73,7 @@ def test_a_namesake_made_with_no_operator_gets_workers_of_its_own(plane: Control
 
 def test_an_operator_that_was_frozen_leaves_the_workers_to_the_next(plane: ControlPlane, stack: Stack) -> None:
     queues = Queues(plane)
-    with stack.operator() as old, stack.operator(wait=False) as new:
+    with stack.operator(LEASE_SECONDS="8") as old, stack.operator(wait=False, LEASE_SECONDS="8") as new:
         queues.create("images", worker=FIRST, replicas=2)
         queues.until("images", replicas=2)
         old.freeze()
@@ -81,11 +81,12 @@ def test_an_operator_that_was_frozen_leaves_the_workers_to_the_next(plane: Contr
         new.wait_ready()
         queues.edit("images", worker=SECOND, replicas=5)
         queues.until("images", desiredReplicas=5)
-        eventually(lambda: queues.image("images") == "second:2", "the new workers")
+        wanted = ("second:2", 5)
+        eventually(lambda: (queues.image("images"), queues.replicas("images")) == wanted, "the new workers")
         before = queues.deployment("images")
 
         old.thaw()
-        assert 3 == old.process.wait(20)
+        assert 3 == old.process.wait(60)
 
         after = queues.deployment("images")
         assert before is not None

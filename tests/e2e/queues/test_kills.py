@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from control_plane import ControlPlane
 from counting_proxy import CountingProxy
-from live_operator import LiveOperator, Stack, eventually
+from live_operator import Stack, eventually
 from live_queues import Queues
 from operator_killer import Killer
 from own_thread import running
@@ -118,10 +118,7 @@ def test_killed_at_each_write_for_a_queue_it_ends_as_undisturbed(plane: ControlP
         kubeconfig = plane.kubeconfig_through(cluster.url)
         proxy = api if write == "POST ensure" else cluster
 
-        def start() -> LiveOperator:
-            return operators.enter_context(stack.operator(kubeconfig, API_URL=api.url, LEASE_SECONDS="4"))
-
-        operator = start()
+        operator = operators.enter_context(stack.operator(kubeconfig, API_URL=api.url))
         for number, when in [(1, "before"), *((number, "after") for number in range(1, MOST_WRITES + 1))]:
             killer = Killer(operator, proxy, number, when, lambda change: _gist(change) == write)
             fired = killer.fired.is_set
@@ -130,7 +127,7 @@ def test_killed_at_each_write_for_a_queue_it_ends_as_undisturbed(plane: ControlP
                 act()
                 _until_either(fired, reached, f"{step}, with {kills} kills before")
                 if fired() and operator is killer.operator:
-                    operator = start()
+                    operator = operators.enter_context(stack.successor(kubeconfig, API_URL=api.url))
                     kills += 1
                     eventually(reached, f"{step}, killed {when} {write} {number}")
             if not fired():
