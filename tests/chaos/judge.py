@@ -84,7 +84,7 @@ def judge(http: httpx2.Client, log: ClientLog, journals: Path, faults: list[Faul
         verdict.doubled += contradictions(told, accepted.id, attempts, faults)
         _judge_attempts(verdict, accepted.id, job, attempts)
         _judge_executions(verdict, accepted.id, attempts, executions, hurt, cuts)
-        _judge_cancel(verdict, accepted.id, accepted.cancel_acknowledged_at, executions)
+        verdict.broken += given_after_cancel(accepted.id, accepted.cancel_acknowledged_at, attempts, executions)
     verdict.executions = sum(_starts(entries) for entries in executions.values())
     _judge_ledger(verdict, http, log)
     _judge_keys(verdict, log, executions, faults)
@@ -139,15 +139,27 @@ def _was_cut_off(attempt: dict[str, Any] | None, cuts: list[Fault]) -> bool:
     return any(cut.at <= ended <= cut.ended_at + RESUME_SECONDS for cut in cuts)
 
 
-def _judge_cancel(
-    verdict: Verdict, job: str, acknowledged_at: float | None, executions: dict[tuple[str, int], list[dict[str, Any]]]
-) -> None:
+def given_after_cancel(
+    job: str,
+    acknowledged_at: float | None,
+    attempts: list[dict[str, Any]],
+    executions: dict[tuple[str, int], list[dict[str, Any]]],
+) -> list[str]:
+    """Executions that began after the cancel was told, but for those of deliveries that were on their way before: a
+    worker that is frozen, or slow, starts such a one whenever it goes on."""
     if acknowledged_at is None:
-        return
-    for (name, _), entries in executions.items():
-        late = [e for e in entries if e["event"] == "started" and e["at"] > acknowledged_at + 1.0]
-        if name == job and late:
-            verdict.broken.append(f"{job}: started {late[0]['at'] - acknowledged_at:.2f} s after its cancel was told")
+        return []
+    leased = {
+        (attempt.get("run", 0), attempt["number"]): datetime.fromisoformat(attempt["leasedAt"]).timestamp()
+        for attempt in attempts
+    }
+    return [
+        f"{job}: started {entry['at'] - acknowledged_at:.2f} s after its cancel was told"
+        for (name, run), entries in executions.items()
+        for entry in entries
+        if name == job and entry["event"] == "started" and entry["at"] > acknowledged_at
+        if leased.get((run, entry["delivery"]), acknowledged_at) >= acknowledged_at
+    ]
 
 
 def _judge_ledger(verdict: Verdict, http: httpx2.Client, log: ClientLog) -> None:

@@ -1,4 +1,4 @@
-"""The judge of the workers' own logs finds what cannot be."""
+"""The judge finds what cannot be, in the workers' own logs and after a cancel."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faults import Fault
+from judge import given_after_cancel
 from verdicts import contradictions, read_worker_logs
 
 GRANT = "2026-11-29 12:01:39,000 DEBUG taskjob.worker.settled: granted job=j lease=aa run=0 delivery=1"
@@ -88,3 +89,18 @@ def test_a_worker_whose_session_was_over_may_not_have_heard(tmp_path: Path) -> N
 def test_a_verdict_of_what_nobody_was_granted_is_named(tmp_path: Path) -> None:
     (tmp_path / "worker-0.log").write_text(settled("accepted", lease="bb"))
     assert len(read_worker_logs(tmp_path).nameless) == 1
+
+
+@pytest.mark.parametrize(
+    ("leased", "started", "found"),
+    [("12:01:41", "12:01:42", 1), ("12:01:39", "12:01:50", 0), ("12:01:38", "12:01:39", 0), (None, "12:01:42", 1)],
+    ids=["given after it", "on its way before it", "ran before it", "given by nobody"],
+)
+def test_no_delivery_is_given_after_a_cancel_was_told(leased: str | None, started: str, found: int) -> None:
+    told = clock("12:01:40")
+    attempts = []
+    if leased is not None:
+        attempts = [{"run": 0, "number": 1, "leasedAt": datetime.fromtimestamp(clock(leased), UTC).isoformat()}]
+    executions = {("j", 0): [{"event": "started", "delivery": 1, "at": clock(started)}]}
+
+    assert found == len(given_after_cancel("j", told, attempts, executions))
