@@ -28,10 +28,18 @@ class Killer:
         self._wanted = wanted
         proxy.act = self._act
 
+    @property
+    def undecided(self) -> bool:
+        """The write has come and has not killed yet, though what it does may be seen already."""
+        return not self.fired.is_set() and self._count(len(self._changes)) >= self._point[0]
+
+    def _count(self, number: int) -> int:
+        return sum(map(self._wanted, self._changes[self._start : number]))
+
     def _act(self, number: int, when: str) -> None:
         if self.fired.is_set() or not self._wanted(self._changes[number - 1]):
             return
-        if (sum(map(self._wanted, self._changes[self._start : number])), when) == self._point:
+        if (self._count(number), when) == self._point:
             self.fired.set()
             self.operator.kill()
             raise ConnectionError

@@ -67,7 +67,7 @@ def disturbed(jobs: Jobs, stack: Stack, prefix: str, killer: Killer) -> bool:
 
     eventually(runs_or_killed, "it runs, or the operator is dead")
     jobs.delete(f"{prefix}-gone")
-    eventually(lambda: killer.fired.is_set() or ended_well(jobs, stack, prefix), "an end")
+    eventually(lambda: killer.fired.is_set() or (ended_well(jobs, stack, prefix) and not killer.undecided), "an end")
     return killer.fired.is_set()
 
 
