@@ -229,7 +229,7 @@ def test_describe_a_worker(run: Any, stack: LiveStack) -> None:
         "Busy:  0 of 10 slots\n"
         "Carrier:  tcp\n"
         "Queues:  default, media\n"
-        "Tasks:  add, fail, large, nap, say_slowly\n"
+        "Tasks:  add, fail, large, nap, say_slowly, wait_for\n"
         "Connected:  <time>\n"
         "Heard of:  <span> ago"
     )
