@@ -70,6 +70,7 @@ OPERATOR: tuple[Row, ...] = (
         "a dead letter is one Event per run, after its status; a completed job is none; a flood is dropped",
         (
             "e2e/operator/test_events.py::*",
+            "e2e/operator/test_events_after_a_kill.py::*",
             "operator/test_events.py::*",
             "unit/operator/events/test_event.py::*",
             "unit/operator/events/test_allowance.py::*",

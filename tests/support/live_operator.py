@@ -56,11 +56,13 @@ class LiveOperator:
             with error:
                 return str(json.loads(error.read())["status"])
 
-    def metric(self, name: str) -> float:
-        """The sum over all labels."""
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum over all other labels."""
+        wanted = {f'{label}="{value}"' for label, value in labels.items()}
         with urllib.request.urlopen(f"{self.address}/metrics", timeout=30) as answer:
             lines = answer.read().decode().splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
+        found = [line for line in lines if line.split("{")[0].split(" ")[0] == name]
+        return sum(float(line.split()[-1]) for line in found if all(label in line for label in wanted))
 
     def wait_ready(self, seconds: float = 60.0) -> None:
         eventually(self.ready, "an operator that leads", seconds)
