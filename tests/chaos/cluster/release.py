@@ -103,13 +103,9 @@ class Release:
 
 @contextlib.contextmanager
 def installed(cluster: Cluster, image: str, *, operators: int, workers: int) -> Iterator[tuple[Release, str]]:
-    """The release and the recorder's address. Definitions that the cluster has are left as they are."""
-    with contextlib.suppress(CommandFailed):
-        cluster.kubectl(
-            "create", f"--filename={ROOT / 'crds/taskjobs.yaml'}", f"--filename={ROOT / 'crds/taskqueues.yaml'}"
-        )
+    """The release and the recorder's address."""
     repository, _, tag = image.rpartition(":")
-    with cluster.namespace() as system, cluster.namespace() as served:
+    with _definitions(cluster), cluster.namespace() as system, cluster.namespace() as served:
         release = Release(cluster, f"chaos-{system[-8:]}", system, served, image, workers)
         values = {
             "fullnameOverride": release.name,
@@ -131,6 +127,22 @@ def installed(cluster: Cluster, image: str, *, operators: int, workers: int) -> 
         finally:
             cluster.kubectl("delete", "taskqueues,taskjobs", "--all", "-n", served, "--wait=false", seconds=180)
             cluster.helm("uninstall", release.name, "-n", system)
+
+
+@contextlib.contextmanager
+def _definitions(cluster: Cluster) -> Iterator[None]:
+    """Those that the cluster has are left as they are; others go again, since a chart takes over nothing that another
+    has made."""
+    names = [f"crd/{plural}.taskjob.dev" for plural in ("taskjobs", "taskqueues")]
+    present = bool(cluster.kubectl("get", *names, "--output=name", "--ignore-not-found").strip())
+    if not present:
+        cluster.kubectl("create", f"--filename={ROOT / 'crds'}")
+        cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
+    try:
+        yield
+    finally:
+        if not present:
+            cluster.kubectl("delete", *names, "--timeout=120s", seconds=150)
 
 
 def _record(cluster: Cluster, system: str, image: str) -> str:
