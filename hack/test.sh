@@ -41,7 +41,9 @@ export COVERAGE_FILE=$work/coverage
 
 # An error outside of a test counts as a failure, and so does a run that came to no summary.
 sum() {
-  for run in covered uncovered control_plane cluster; do tail -n 1 "$work/$run.log"; done | grep -oE "[0-9]+ ($1)" | awk '{ n += $1 } END { print n + 0 }'
+  for run in covered uncovered control_plane cluster; do
+    grep -E '^=+ .* in [0-9.]+s' "$work/$run.log" | tail -n 1
+  done | grep -oE "[0-9]+ ($1)" | awk '{ n += $1 } END { print n + 0 }'
 }
 failed=$(sum 'failed|errors?')
 [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || echo "make test failed outside of the tests (see above)"

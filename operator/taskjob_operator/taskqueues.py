@@ -63,7 +63,7 @@ class TaskQueues:
             Cluster(kube),
             door,
             self._numbers,
-            Workers(Cluster(kube), gateway_url=gateway_url, on_scaled=events.scaled),
+            Workers(Cluster(kube), gateway_url=gateway_url, on_scaled=events.note_scaling),
             stoppages=stoppages,
             brake=brake,
             events=events,

@@ -33,6 +33,10 @@ async def test_an_echo_before_the_answer_has_nothing_told_again_and_a_strangers_
         parts.intake.observe("MODIFIED", raw_object(version=11, status=status.written()))
         assert [] == parts.queue.waiting()
 
-        parts.intake.observe("MODIFIED", raw_object(version=12, status=status.written() | {"reason": "Mine"}))
+        parts.intake.observe("MODIFIED", raw_object(version=10**6, status=status.written() | {"reason": "Mine"}))
         assert [UID] == parts.queue.waiting()
         cluster.release(PATCH, one.name)
+        await until(lambda: one.last_write > 0, "the answer, of an older version")
+
+        parts.writer.want(one, status)
+        await until(lambda: 2 == cluster.calls.count(PATCH), "it is set back")

@@ -15,7 +15,7 @@ from running_parts import running, until
 from scripted_cluster import ScriptedCluster
 
 from taskjob.model import Phase
-from taskjob_operator.events.poster import BURST, MOST_WAITING, Poster
+from taskjob_operator.events.poster import BURST, MOST_OF_A_NAMESPACE, MOST_WAITING, Poster
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.record import Standing
 from taskjob_operator.status.build import status_of
@@ -52,6 +52,7 @@ async def test_an_event_that_was_told_before_is_no_second_one(desk: EventDesk, k
 
 
 async def test_a_flood_is_dropped_and_counted_and_another_queue_does_not_feel_it(desk: EventDesk) -> None:
+    desk.poster.untold.follow((NS, "images"))
     for number in range(MANY):
         desk.poster.tell(event(f"cat-{number}"))
     desk.poster.tell(event("letter", queue="mail"))
@@ -62,15 +63,41 @@ async def test_a_flood_is_dropped_and_counted_and_another_queue_does_not_feel_it
 
     assert BURST + 2 == desk.cluster.calls.count(POST)
     assert MANY - BURST == desk.count("dropped")
-    assert MANY - BURST == desk.poster.take_dropped(NS, "images")
-    assert 0 == desk.poster.take_dropped(NS, "images") == desk.poster.take_dropped(NS, "mail")
+    assert MANY - BURST == desk.poster.untold.of((NS, "images"))
 
 
-async def test_what_waits_is_bounded_over_all_queues(desk: EventDesk) -> None:
+async def test_a_namespace_that_invents_queues_does_not_silence_another(desk: EventDesk) -> None:
+    """The name of a queue is free text; what waits is bounded for each namespace, and they take turns."""
+    for number in range(MOST_OF_A_NAMESPACE + 40):
+        desk.poster.tell(event(f"cat-{number}", queue=f"queue-{number}", namespace="loud"))
+    assert 40 == desk.count("dropped")
+
+    assert desk.poster.tell(event("letter"))
+
+    async with running(desk.poster.run()):
+        await until(lambda: desk.count("written") >= 2, "the first two")
+    assert {"uid-cat-0", "uid-letter"} == {one["regarding"]["uid"] for one in desk.cluster.events()[:2]}
+
+
+async def test_what_waits_is_bounded_over_all_namespaces(desk: EventDesk) -> None:
     for number in range(MOST_WAITING + 40):
-        desk.poster.tell(event(f"cat-{number}", queue=f"queue-{number}"))
+        desk.poster.tell(event("cats", namespace=f"ns-{number}"))
 
     assert 40 == desk.count("dropped")
+
+
+async def test_of_a_namespace_that_goes_nothing_is_said(desk: EventDesk, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor is the one line spent on it that a missing right will need."""
+    gone = "forbidden: unable to create new content in namespace media because it is being terminated"
+    desk.cluster.fail(POST, 403, message=gone)
+    desk.cluster.fail(POST, 403)
+    with caplog.at_level(logging.WARNING, "taskjob_operator"):
+        async with running(desk.poster.run()):
+            for name in ("one", "two"):
+                desk.poster.tell(event(name))
+            await until(lambda: desk.count("refused") == 2, "both")
+
+    assert 1 == sum("an Event could not be written" in one.getMessage() for one in caplog.records)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
@@ -89,7 +116,7 @@ async def test_a_refusal_is_counted_and_said_once(
     assert 1 == sum("an Event could not be written" in one.getMessage() for one in caplog.records)
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [401, 408, 409, 429, 500, 503])
 async def test_what_passes_is_tried_again_and_not_for_ever(desk: EventDesk, status: int) -> None:
     desk.cluster.fail(POST, status, times=4)
     async with running(desk.poster.run()):

@@ -9,6 +9,7 @@ from event_desk import EventDesk, event
 from running_parts import running, until
 from scripted_cluster import ScriptedCluster
 
+from taskjob_operator.events.event import Event
 from taskjob_operator.events.poster import BURST
 from taskjob_operator.events.queues import OVER_SECONDS, SUMMARY_SECONDS, QueueEvents
 from taskjob_operator.kube.client import KubeClient
@@ -34,8 +35,19 @@ class Told(EventDesk):
     def __init__(self, cluster: ScriptedCluster, kube: KubeClient) -> None:
         super().__init__(cluster, kube)
         self.events: list[str] = []
-        self.poster.tell = lambda event: self.events.append(event.reason)  # type: ignore[method-assign]
+        self.poster.tell = self._tell  # type: ignore[method-assign]
         self.queues = QueueEvents(self.poster, clock=self.clock)
+        self.full = False
+
+    def _tell(self, one: Event) -> bool:
+        if not self.full:
+            self.events.append(one.reason)
+        return not self.full
+
+
+@pytest.fixture
+async def desk(cluster: ScriptedCluster, kube: KubeClient) -> EventDesk:
+    return EventDesk(cluster, kube)
 
 
 @pytest.fixture
@@ -87,6 +99,29 @@ async def test_a_look_that_failed_after_its_write_loses_no_event(told: Told) -> 
     assert ["QuotaExceeded"] == told.events
 
 
+async def test_a_trouble_for_which_there_was_no_room_is_told_at_the_next_look(told: Told) -> None:
+    told.full = True
+    told.queues.said(queue(), ill())
+    told.full = False
+    for _ in range(2):
+        told.queues.said(queue(ill()), ill())
+
+    assert ["QuotaExceeded"] == told.events
+
+
+async def test_a_trouble_that_comes_back_under_a_condition_that_stayed_is_another_event(desk: EventDesk) -> None:
+    queues = QueueEvents(desk.poster, clock=desk.clock)
+    found = WELL
+    async with running(desk.poster.run()):
+        for version, reason in enumerate(("QuotaExceeded", "CrashLoopBackOff", "QuotaExceeded")):
+            seen = queue(found)
+            seen["metadata"]["resourceVersion"] = str(version)
+            found = ill(reason)
+            queues.said(seen, found)
+            desk.clock.now += OVER_SECONDS + 1
+        await until(lambda: desk.count("written") == 3, "all three")
+
+
 async def test_a_namesake_has_a_life_of_its_own(told: Told) -> None:
     told.queues.said(queue(), ill())
     told.queues.said(queue(uid="uid-later"), ill())
@@ -98,7 +133,7 @@ async def test_a_namesake_has_a_life_of_its_own(told: Told) -> None:
 
 async def test_a_scaling_is_told_once_the_status_was_written(told: Told) -> None:
     metadata = {"name": "taskqueue-images", "uid": "d-1", "resourceVersion": "7"}
-    told.queues.scaled(queue(), {"metadata": metadata, "spec": {"replicas": 1}}, 3)
+    told.queues.note_scaling(queue(), {"metadata": metadata, "spec": {"replicas": 1}}, 3)
     assert [] == told.events
 
     told.queues.said(queue(), WELL)
@@ -107,9 +142,24 @@ async def test_a_scaling_is_told_once_the_status_was_written(told: Told) -> None
     assert ["ScaledUp"] == told.events
 
 
-async def test_what_was_dropped_is_one_event_of_the_queue_a_minute(cluster: ScriptedCluster, kube: KubeClient) -> None:
-    desk = EventDesk(cluster, kube)
+async def test_a_namesake_does_not_tell_what_failed_before_it(desk: EventDesk) -> None:
     queues = QueueEvents(desk.poster, clock=desk.clock)
+    queues.said(queue(), WELL)
+    for number in range(BURST + 12):
+        desk.poster.tell(event(f"cat-{number}"))
+    assert 12 == desk.poster.untold.of((NS, "images"))
+
+    queues.gone((NS, "images"))
+    desk.poster.tell(event("cat-late"))
+    assert 0 == desk.poster.untold.of((NS, "images")), "of a queue without a TaskQueue nothing is kept"
+
+    queues.said(queue(uid="uid-later"), WELL)
+    assert 0 == desk.poster.untold.of((NS, "images"))
+
+
+async def test_what_was_dropped_is_one_event_of_the_queue_a_minute(desk: EventDesk) -> None:
+    queues = QueueEvents(desk.poster, clock=desk.clock)
+    queues.said(queue(), WELL)
     for number in range(BURST + 12):
         desk.poster.tell(event(f"cat-{number}"))
 

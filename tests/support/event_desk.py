@@ -29,9 +29,11 @@ class EventDesk:
         return [one["note"] for one in self.cluster.events()]
 
 
-def event(name: str = "cats", queue: str = "images", note: str = "no disk", kind: str = "TaskJob") -> Event:
+def event(
+    name: str = "cats", queue: str = "images", note: str = "no disk", kind: str = "TaskJob", namespace: str = NS
+) -> Event:
     return Event(
-        subject=Subject(kind=kind, namespace=NS, name=name, uid=f"uid-{name}", queue=queue),
+        subject=Subject(kind=kind, namespace=namespace, name=name, uid=f"uid-{name}", queue=queue),
         warning=True,
         reason="AttemptsExhausted",
         action="DeadLetter",

@@ -68,9 +68,9 @@ class ScriptedCluster:
 
     # ---- what a test does
 
-    def fail(self, call: str, status: int, times: int = 1, **headers: str) -> None:
+    def fail(self, call: str, status: int, times: int = 1, message: str = "scripted", **headers: str) -> None:
         """The next calls whose "METHOD plural" or "METHOD plural/sub" is `call`: list, watch, get, patch and so on."""
-        said = {"kind": "Status", "code": status, "reason": "Scripted", "message": "scripted", "details": {}}
+        said = {"kind": "Status", "code": status, "reason": "Scripted", "message": message, "details": {}}
         for _ in range(times):
             self._faults.setdefault(call, []).append((status, said, headers))
 
@@ -232,7 +232,7 @@ class ScriptedCluster:
         body = await request.json()
         key = (found["plural"], found["namespace"], body["metadata"]["name"])
         if key in self._objects:
-            return self._failure(409, key[2])
+            return self._failure(409, key[2], "AlreadyExists")
         return web.json_response(self._put(*key, body), status=201)
 
     async def _replace(self, request: web.Request, found: re.Match[str]) -> web.StreamResponse:
@@ -303,8 +303,8 @@ class ScriptedCluster:
 
         self._in_loop(tell)
 
-    def _failure(self, status: int, name: str) -> web.Response:
-        reason = {404: "NotFound", 409: "Conflict", 422: "Invalid"}[status]
+    def _failure(self, status: int, name: str, reason: str = "") -> web.Response:
+        reason = reason or {404: "NotFound", 409: "Conflict", 422: "Invalid"}[status]
         said = {"kind": "Status", "code": status, "reason": reason, "message": f'taskjobs.taskjob.dev "{name}" failed'}
         return web.json_response(said, status=status)
 

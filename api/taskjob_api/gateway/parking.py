@@ -7,7 +7,8 @@ from taskjob_engine.dispatcher import Dispatcher, Sink
 
 
 class Parking:
-    """Nothing is changed for a session that another connection took over."""
+    """`credit` and `withdraw` change nothing for a session that another connection took over, nor does a wait end that
+    another sink waits."""
 
     def __init__(self, dispatcher: Dispatcher, sessions: LiveSessions) -> None:
         self._dispatcher = dispatcher

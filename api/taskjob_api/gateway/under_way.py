@@ -1,4 +1,4 @@
-"""What a connection has begun and not ended, bounded."""
+"""What a connection has begun and not ended; when it is `full`, its reader pauses."""
 
 from __future__ import annotations
 

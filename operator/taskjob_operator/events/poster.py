@@ -10,11 +10,12 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
 
 from taskjob_operator.events.allowance import Allowance
 from taskjob_operator.events.event import Event
+from taskjob_operator.events.untold import Untold
+from taskjob_operator.events.waiting import Waiting
 from taskjob_operator.kube.backoff import Backoff
 from taskjob_operator.kube.client import KubeClient
 from taskjob_operator.kube.errors import KubeError
@@ -30,16 +31,16 @@ PER_SECOND = 0.1
 """And how many a second after that."""
 
 POSTS_PER_SECOND = 10.0
-"""Over all queues, one after the other."""
+"""Over all namespaces, one after the other."""
 
-MOST_WAITING = 500
-MOST_QUEUES = 1000
-"""Queues of which it is kept how many Events were dropped."""
+MOST_OF_A_NAMESPACE = 50
+MOST_WAITING = 2000
 
 TRIES = 3
+MOST_COMPLAINTS = 20
 
 
-def wall_clock() -> dt.datetime:
+def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
@@ -53,37 +54,39 @@ class Poster:
         *,
         instance: str,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], dt.datetime] = wall_clock,
+        now: Callable[[], dt.datetime] = utc_now,
     ) -> None:
         self._kube = kube
         self._metrics = metrics
         self._instance = instance
         self._now = now
         self._allowance = Allowance(BURST, PER_SECOND, clock=clock)
-        self._waiting: asyncio.Queue[tuple[Event, dt.datetime]] = asyncio.Queue(MOST_WAITING)
-        self._dropped: Counter[tuple[str, str]] = Counter()
-        self._complained: set[int] = set()
+        self._waiting: Waiting[tuple[Event, dt.datetime]] = Waiting(most_each=MOST_OF_A_NAMESPACE, most=MOST_WAITING)
+        self._complained: set[tuple[int, str]] = set()
+        self.untold = Untold()
+        """Of TaskJobs."""
 
-    def tell(self, event: Event) -> None:
-        """Post it when there is time, or drop it. Returns at once, and never fails."""
+    def tell(self, event: Event) -> bool:
+        """Post it when there is time, or drop it (False). Returns at once, and never fails."""
         subject = event.subject
-        if self._waiting.full() or not self._allowance.take((subject.kind, subject.namespace, subject.queue)):
-            self._metrics.events.labels("dropped").inc()
-            queue = (subject.namespace, subject.queue)
-            if subject.kind == "TaskJob" and (queue in self._dropped or len(self._dropped) < MOST_QUEUES):
-                self._dropped[queue] += 1
-            return
-        self._waiting.put_nowait((event, self._now()))
-
-    def take_dropped(self, namespace: str, queue: str) -> int:
-        """How many Events of this queue's TaskJobs were dropped since this was asked last."""
-        return self._dropped.pop((namespace, queue), 0)
+        passes = self._allowance.take((subject.kind, subject.namespace, subject.queue))
+        if passes and self._waiting.put(subject.namespace, (event, self._now())):
+            return True
+        self._metrics.events.labels("dropped").inc()
+        if subject.kind == "TaskJob":
+            self.untold.add((subject.namespace, subject.queue))
+        return False
 
     async def run(self) -> None:
         """Until cancelled; what waits then is lost."""
         while True:
-            event, at = await self._waiting.get()
-            self._metrics.events.labels(await self._post(event, at)).inc()
+            event, at = await self._waiting.take()
+            try:
+                outcome = await self._post(event, at)
+            except Exception:
+                logger.exception("an Event could not be made")  # nothing depends on one, least of all the operator
+                outcome = "failed"
+            self._metrics.events.labels(outcome).inc()
             await asyncio.sleep(1 / POSTS_PER_SECOND)
 
     async def _post(self, event: Event, at: dt.datetime) -> str:
@@ -97,9 +100,10 @@ class Poster:
             except NotLeadingError:  # this process ends soon, or a late renewal of the Lease saves its term
                 again, pause = True, 0.0
             except KubeError as error:
-                if error.status == 409:
+                if error.status == 409 and error.reason == "AlreadyExists":
                     return "known"
-                again, pause = error.status in {0, 429} or error.status >= 500, error.retry_after or 0.0
+                again = error.status in {0, 401, 408, 409, 429} or error.status >= 500
+                pause = error.retry_after or 0.0
                 self._complain(error)
             else:
                 return "written"
@@ -111,7 +115,10 @@ class Poster:
             await asyncio.sleep(pause)
 
     def _complain(self, error: KubeError) -> None:
-        """Once for each kind of refusal."""
-        if error.status not in self._complained:
-            self._complained.add(error.status)
+        """Once for each kind of refusal; of a namespace that is being deleted there is nothing to say."""
+        if "because it is being terminated" in error.message or (error.status == 404 and "namespaces" in error.message):
+            return
+        kind = (error.status, error.reason)
+        if kind not in self._complained and len(self._complained) < MOST_COMPLAINTS:
+            self._complained.add(kind)
             logger.warning("an Event could not be written: %s; said once, the metric goes on counting", error)

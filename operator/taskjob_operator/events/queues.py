@@ -15,6 +15,7 @@ import msgspec
 from taskjob_operator.events.event import Event
 from taskjob_operator.events.poster import Poster
 from taskjob_operator.events.taskqueues import bad_reasons, more_failed, scaled, turned_bad
+from taskjob_operator.events.untold import Key
 
 STANDS = float("inf")
 OVER_SECONDS = 60.0
@@ -42,9 +43,9 @@ class QueueEvents:
     def __init__(self, poster: Poster, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._poster = poster
         self._clock = clock
-        self._queues: dict[tuple[str, str], _Known] = {}
+        self._queues: dict[Key, _Known] = {}
 
-    def scaled(self, queue: Object, deployment: Object, replicas: int) -> None:
+    def note_scaling(self, queue: Object, deployment: Object, replicas: int) -> None:
         """The operator has just given the Deployment this number of replicas; `deployment` is how it was."""
         if (event := scaled(queue, deployment, replicas)) is not None:
             known = self._of(queue)
@@ -53,25 +54,36 @@ class QueueEvents:
     def said(self, queue: Object, status: Object) -> None:
         """The object says this now; `queue` is as the look found it."""
         known, now = self._of(queue), self._clock()
-        told = {reason: min(over, now) for reason, over in known.bad.items() if now - over <= OVER_SECONDS}
-        for event in (*known.scalings, *turned_bad(queue, status, told)):
+        for event in known.scalings:
             self._poster.tell(event)
-        known.scalings, known.bad = [], told | dict.fromkeys(bad_reasons(status), STANDS)
-        if now - known.summed_at < SUMMARY_SECONDS:
-            return
-        metadata = queue["metadata"]
-        if number := self._poster.take_dropped(metadata["namespace"], metadata["name"]):
-            known.summed_at = now
-            self._poster.tell(more_failed(queue, number, str(status.get("statsAt"))))
+        known.scalings = []
+        told = {reason: min(over, now) for reason, over in known.bad.items() if now - over <= OVER_SECONDS}
+        accepted = {event.reason for event in turned_bad(queue, status, told) if self._poster.tell(event)}
+        # What was dropped is not known yet: the next look tells it.
+        known.bad = told | dict.fromkeys(bad_reasons(status) & (told.keys() | accepted), STANDS)
+        if now - known.summed_at >= SUMMARY_SECONDS:
+            self._sum_up(known, queue, str(status.get("statsAt")), now)
 
-    def gone(self, key: tuple[str, str]) -> None:
+    def gone(self, key: Key) -> None:
         self._queues.pop(key, None)
+        self._poster.untold.forget(key)
+
+    def _sum_up(self, known: _Known, queue: Object, at: str, now: float) -> None:
+        key = _key(queue)
+        number = self._poster.untold.of(key)
+        if number and self._poster.tell(more_failed(queue, number, at)):
+            known.summed_at = now
+            self._poster.untold.follow(key)
 
     def _of(self, queue: Object) -> _Known:
-        metadata = queue["metadata"]
-        key = (metadata["namespace"], metadata["name"])
+        key, uid = _key(queue), queue["metadata"]["uid"]
         known = self._queues.get(key)
-        if known is None or known.uid != metadata["uid"]:
+        if known is None or known.uid != uid:
             bad = dict.fromkeys(bad_reasons(queue.get("status") or {}), STANDS)
-            known = self._queues[key] = _Known(metadata["uid"], bad, [])
+            known = self._queues[key] = _Known(uid, bad, [])
+            self._poster.untold.follow(key)
         return known
+
+
+def _key(queue: Object) -> Key:
+    return queue["metadata"]["namespace"], queue["metadata"]["name"]

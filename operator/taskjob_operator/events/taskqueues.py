@@ -24,15 +24,15 @@ def subject_of(queue: Object) -> Subject:
 
 def bad_reasons(status: Object) -> frozenset[str]:
     """What is wrong, as the status says it."""
-    return frozenset(each["reason"] for each in _bad(status))
+    return frozenset(_reason(each) for each in _bad(status))
 
 
 def turned_bad(queue: Object, status: Object, known: Collection[str]) -> list[Event]:
-    """One for each reason that the status gives and that is not `known`, named by the time at which its condition
-    turned."""
+    """One for each reason that the status gives and that is not `known`. Its name is of the version of the object that
+    the look began with: a condition may stay true while its reasons come and go."""
     events: dict[str, Event] = {}
     for each in _bad(status):
-        reason = each["reason"]
+        reason = _reason(each)
         if reason not in known and reason not in events:
             events[reason] = Event(
                 subject=subject_of(queue),
@@ -40,7 +40,7 @@ def turned_bad(queue: Object, status: Object, known: Collection[str]) -> list[Ev
                 reason=reason,
                 action=each["type"],
                 note=redacted_line(each.get("message") or ""),
-                happening=(each["type"], reason, each.get("lastTransitionTime") or ""),
+                happening=(each["type"], reason, str(queue["metadata"].get("resourceVersion"))),
             )
     return list(events.values())
 
@@ -69,10 +69,15 @@ def more_failed(queue: Object, number: int, at: str) -> Event:
         warning=True,
         reason="MoreFailed",
         action="Summary",
-        note=f"{number} more TaskJobs of this queue failed, without an Event each: kubectl get tj --field-selector"
-        f" spec.queue={subject.name},status.phase=DeadLetter",
+        note=f"{number} more TaskJobs of this queue failed, without an Event each: kubectl get tj -n"
+        f" {subject.namespace} --field-selector spec.queue={subject.name},status.phase=DeadLetter (or Rejected)",
         happening=("MoreFailed", at),
     )
+
+
+def _reason(condition: Object) -> str:
+    """A stranger's condition may lack one."""
+    return str(condition.get("reason") or condition["type"])
 
 
 def _bad(status: Object) -> list[Any]:

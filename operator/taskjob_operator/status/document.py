@@ -77,7 +77,8 @@ def read_status(raw: Any) -> TaskJobStatus:
 
 def digest_of(status: TaskJobStatus) -> bytes:
     """Equal for statuses that say the same; when a condition last changed is not compared, nor when a TaskJob was found
-    to be over of whose end no job tells: each look finds it anew."""
+    to be over of whose end no job tells: each look finds it anew. A stranger with the right to write statuses could
+    so change that time, and with it when the TaskJob is deleted."""
     said = sorted((one.type, one.status, one.observed_generation, one.reason, one.message) for one in status.conditions)
     # Every field: `omit_defaults` leaves out what *is* the default, not what equals it, as what was read does.
     whole = msgspec.structs.asdict(status) | {"conditions": said}

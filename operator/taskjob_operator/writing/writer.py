@@ -200,10 +200,12 @@ class Writer:
             await self._pace.went_well()
             self._metrics.status_writes.labels("written").inc()
             record.last_write = self._clock()
-            record.written = entry.draft.standing
             record.refused = None
-            version = msgspec.json.decode(answer, type=_Answer).metadata.resource_version
-            record.version = max(record.version, int(version) if version.isdigit() else 0)
+            text = msgspec.json.decode(answer, type=_Answer).metadata.resource_version
+            version = int(text) if text.isdigit() else record.version
+            if version >= record.version:  # else the watch has shown a later one, which may say something else
+                record.version = version
+                record.written = entry.draft.standing
             entry.dropped()
             self._on_write(record, before, entry.status)
         finally:

@@ -8,20 +8,35 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from taskjob.errors import ConflictError
+
 LOOPBACK = "127.0.0.1"
-_LOWEST_PORT = 10_000
+_PORTS = range(10_000, 65_536)
+_ENOUGH = 100
 _EPHEMERAL_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
 def free_port(*others: int) -> int:
     """Not one of `others`, and none of those that the kernel gives away by itself: the api takes it later, and again
-    after a crash, and must not find a stranger there, nor its own worker that asked for a connection."""
-    end = int(_EPHEMERAL_PORTS.read_text(encoding="ascii").split()[0]) if _EPHEMERAL_PORTS.exists() else 32_768
-    end = end if end > _LOWEST_PORT else 65_536  # a kernel that gives away all of them
-    while True:
-        port = random.randrange(_LOWEST_PORT, end)  # noqa: S311 - no secret
-        if port not in others and is_free(port):
+    after a crash, and must not find a stranger there, nor its own worker that asked for a connection. Raises
+    `ConflictError` where none is left."""
+    kernels = _ephemeral()
+    possible = [port for port in _PORTS if port not in kernels and port not in others]
+    if len(possible) < _ENOUGH:  # a kernel that gives away nearly all of them
+        possible = [port for port in _PORTS if port not in others]
+    random.shuffle(possible)
+    for port in possible:
+        if is_free(port):
             return port
+    raise ConflictError("no free port was found", hint="choose them: taskjob dev --port 8080 --gateway-port 8081")
+
+
+def _ephemeral() -> range:
+    """What the kernel gives to whoever asks for any port: where it does not say, what macOS gives."""
+    if not _EPHEMERAL_PORTS.exists():
+        return range(49_152, 65_536)
+    first, last = _EPHEMERAL_PORTS.read_text(encoding="ascii").split()
+    return range(int(first), int(last) + 1)
 
 
 def is_free(port: int) -> bool:

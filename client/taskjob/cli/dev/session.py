@@ -65,7 +65,7 @@ def _choose_ports(port: int, gateway_port: int | None) -> tuple[int, int]:
                 f"port {wanted} is taken" + (f" by {holder}" if holder else f" (see: lsof -i :{wanted})"),
                 hint=f"stop it, or choose another: taskjob dev {option} {wanted + 1000}",
             )
-        chosen.append(wanted or free_port(*chosen))
+        chosen.append(wanted or free_port(*chosen, gateway_port))
     return chosen[0], chosen[1]
 
 

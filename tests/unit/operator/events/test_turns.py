@@ -121,7 +121,8 @@ def test_another_turn_is_another_event() -> None:
     trouble = ("WorkersFailing", "True", "QuotaExceeded")
 
     [first], [later] = (
-        turned_bad(QUEUE, status(trouble, since=since), ()) for since in (SINCE, "2026-11-23T09:00:00Z")
+        turned_bad({"metadata": QUEUE["metadata"] | {"resourceVersion": version}}, status(trouble), ())
+        for version in ("7", "8")
     )
 
     assert first.happening != later.happening
