@@ -1,9 +1,10 @@
 """The one writer: a thread that takes all waiting calls, applies them in order and makes them durable with one commit.
 
 While one flush is in flight the next collects, so no timer is needed: alone a call waits for one commit, under load
-hundreds share it, and neighbours of one verb share its statements too. A call that fails is rolled back with its
-flush and then everyone is tried alone, so that nobody pays for a stranger's bad row. A waiter that is cancelled
-leaves; its call is carried out all the same.
+hundreds share it, and neighbours of one verb share its statements too. What the loop asks for in one turn is handed
+over as one, so that a lease rides with the submit or settle that it follows also where the writer had nothing to do.
+A call that fails is rolled back with its flush and then everyone is tried alone, so that nobody pays for a stranger's
+bad row. A waiter that is cancelled leaves; its call is carried out all the same.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import itertools
 import queue
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -84,8 +86,9 @@ class Writer:
         self._connection = connection
         self._books = books
         self._tell = tell
-        self._calls: queue.SimpleQueue[_Call[Any] | None] = queue.SimpleQueue()
-        self._held: _Call[Any] | None = None
+        self._turn: list[_Call[Any]] = []
+        self._turns: queue.SimpleQueue[list[_Call[Any]] | None] = queue.SimpleQueue()
+        self._taken: deque[_Call[Any]] = deque()
         self._stopping = False
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._run, name="taskjob-sqlite-writer", daemon=True)
@@ -108,13 +111,21 @@ class Writer:
     async def _put(self, call: _Call[T]) -> T:
         if self._stopping:
             raise UnavailableError("the store is closed")
-        self._calls.put(call)
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(call)
         return await call.future
+
+    def _hand_over(self) -> None:
+        if self._turn:
+            self._turns.put(self._turn)
+            self._turn = []
 
     async def stop(self) -> None:
         """Carry out what was accepted, then end the thread."""
         self._stopping = True
-        self._calls.put(None)
+        self._hand_over()
+        self._turns.put(None)
         await asyncio.to_thread(self._thread.join)
 
     # ---- on the writer thread
@@ -130,25 +141,28 @@ class Writer:
 
     def _collect(self) -> list[_Call[Any]]:
         """All calls that wait, up to the caps; empty at the end."""
-        first = self._held or self._calls.get()
-        self._held = None
-        if first is None:
-            return []
-        batch, items, size = [first], first.items, first.size
-        while True:
-            try:
-                call = self._calls.get_nowait()
-            except queue.Empty:
-                return batch
-            if call is None:
-                self._calls.put(None)
-                return batch
+        batch: list[_Call[Any]] = []
+        items = size = 0
+        while self._taken or self._take(wait=not batch):
+            call = self._taken[0]
             items += call.items
             size += call.size
-            if items > MOST_ITEMS or size > MOST_BYTES:
-                self._held = call
+            if batch and (items > MOST_ITEMS or size > MOST_BYTES):
                 return batch
-            batch.append(call)
+            batch.append(self._taken.popleft())
+        return batch
+
+    def _take(self, *, wait: bool) -> bool:
+        """Whether there is another turn's worth of calls; False at the end too."""
+        try:
+            turn = self._turns.get(block=wait)
+        except queue.Empty:
+            return False
+        if turn is None:
+            self._turns.put(None)
+            return False
+        self._taken.extend(turn)
+        return True
 
     def _flush(self, batch: list[_Call[Any]]) -> tuple[list[Any], list[WakeUp]]:
         try:
