@@ -41,7 +41,7 @@ class _Stream(io.TextIOWrapper):
         return buffer.getvalue().decode()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     with live_stack(tmp_path_factory.mktemp("cli_stack")) as running:
         yield running

@@ -155,9 +155,9 @@ def test_the_api_is_found_forwarded_to_and_shown_a_token(plugin, stack):
 def test_nothing_goes_on_when_it_is_told_to_go(plugin, stack):
     plugin.answers["get services"] = services("jobs/taskjob-api")
     plugin.forward_to(stack.url)
-    process = plugin.start("get", "jobs", "--watch", "-n", "default")
+    process = plugin.start("get", "jobs", "--watch", "-n", "empty")
     eventually((plugin.folder / "calls.pid").exists, "a port-forward")
-    eventually(process.stderr.readline, "the first list")
+    assert "no jobs found\n" == process.stderr.readline()
 
     process.send_signal(signal.SIGTERM)
 

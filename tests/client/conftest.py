@@ -6,7 +6,7 @@ import pytest
 from live_stack import LiveStack, live_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     with live_stack(tmp_path_factory.mktemp("client_stack")) as running:
         yield running

@@ -160,15 +160,15 @@ def worker_class() -> type[Worker]:
     return Worker
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """Shared by all tests that do it no harm; each has a queue of its own there."""
+    """Shared by all tests of a file that do it no harm; each has a queue of its own there."""
     started = Api(tmp_path_factory.mktemp("api"))
     yield started
     started.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def quick_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """With leases of six seconds."""
     started = Api(tmp_path_factory.mktemp("quick-api"), ttl_seconds=6.0)

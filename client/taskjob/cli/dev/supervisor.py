@@ -23,6 +23,12 @@ from taskjob.errors import TaskJobError
 START_SECONDS = 30.0
 """How long a child may take until the api knows it."""
 
+NAME = "dev-"
+"""What the names of our workers begin with."""
+
+RETIRE_SECONDS = 5.0
+"""How long an old worker may take to say that it drains."""
+
 QUEUE_POLL_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 10.0
@@ -136,7 +142,7 @@ class Supervisor:
     async def _replace_worker(self) -> WorkerView | None:
         """Start a worker; once it is known, retire the old one. None: it did not start, and the old one stays."""
         self._generation += 1
-        name = f"dev-{self._generation}"
+        name = f"{NAME}{self._generation}"
         child = await Child.start(
             "worker" if self._generation == 1 else f"worker-{self._generation}",
             self._worker_command(name),
@@ -158,10 +164,22 @@ class Supervisor:
         except asyncio.CancelledError:
             child.kill()
             raise
-        if self._worker is not None and self._worker.running:
-            self._retire(self._worker)
-        self._worker = child
+        former, self._worker = self._worker, child
+        if former is not None and former.running:
+            self._retire(former)
+            await self._until_only(name)
         return known[0]
+
+    async def _until_only(self, name: str) -> None:
+        """Until no other worker of ours is given jobs, so that who reads `reloaded` gets the new code. One that cannot
+        say that it drains is not waited for."""
+        end = time.monotonic() + RETIRE_SECONDS
+        while time.monotonic() < end:
+            with suppress(TaskJobError):
+                ours = [one for one in await self._client.workers() if one.name.startswith(NAME) and one.name != name]
+                if all(one.draining or one.closed for one in ours):
+                    return
+            await asyncio.sleep(0.05)
 
     def _worker_command(self, name: str) -> tuple[str, ...]:
         plan = self._plan
