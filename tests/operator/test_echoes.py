@@ -40,3 +40,29 @@ async def test_an_echo_before_the_answer_has_nothing_told_again_and_a_strangers_
 
         parts.writer.want(one, status)
         await until(lambda: 2 == cluster.calls.count(PATCH), "it is set back")
+
+
+async def test_an_echo_is_told_by_the_write_of_its_own_object(cluster: ScriptedCluster, kube: KubeClient) -> None:
+    parts = Parts(kube, None)
+    statuses = {
+        name: status_of(job(phase), generation=1, incarnation="life-1", mirrored=False, now=AT)
+        for name, phase in (("dogs", Phase.DEAD_LETTER), ("cats", Phase.COMPLETED))
+    }
+    for name, status in statuses.items():
+        uid = f"uid-{name}"
+        parts.intake.observe("ADDED", raw_object(name, uid))
+        parts.queue.done(await parts.queue.take(1))
+        one = parts.index.get(uid)
+        assert one is not None
+        one.asked = one.ensured = 1
+        cluster.put("taskjobs", one.namespace, name, **raw_object(name, uid))
+        cluster.hold(PATCH, name)
+        parts.writer.want(one, status)
+
+    async with running(parts.writer.run()):
+        await until(lambda: 2 == cluster.calls.count(PATCH), "both writes, which are not answered")
+        for name, status in statuses.items():
+            parts.intake.observe("MODIFIED", raw_object(name, f"uid-{name}", version=11, status=status.written()))
+        assert [] == parts.queue.waiting()
+        for name in statuses:
+            cluster.release(PATCH, name)

@@ -38,7 +38,7 @@ class Waiting(Generic[T]):
             self._came.clear()
             await self._came.wait()
         namespace = next(iter(self._rooms))
-        room = self._rooms.pop(namespace)
+        room = self._rooms.pop(namespace)  # no fence: the first is meant
         item = room.popleft()
         if room:
             self._rooms[namespace] = room
