@@ -66,3 +66,17 @@ async def test_an_echo_is_told_by_the_write_of_its_own_object(cluster: ScriptedC
         assert [] == parts.queue.waiting()
         for name in statuses:
             cluster.release(PATCH, name)
+
+
+async def test_what_was_written_is_known_before_any_echo(cluster: ScriptedCluster, kube: KubeClient) -> None:
+    parts = Parts(kube, None)
+    parts.intake.observe("ADDED", raw_object())
+    one = parts.index.get(UID)
+    assert one is not None
+    status = status_of(job(Phase.COMPLETED), generation=1, incarnation="life-1", mirrored=False, now=AT)
+    cluster.put("taskjobs", one.namespace, one.name, **raw_object())
+    async with running(parts.writer.run()):
+        parts.writer.want(one, status)
+        await until(lambda: one.last_write > 0, "the answer")
+
+    assert ("Completed", True) == (one.written.phase, one.written.final)
