@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from faults import TASKS, Fleet, Member, torment
-from free_port import free_port
 from judge import Verdict, judge
 from load import Load
 from wire import Wire
+
+from taskjob.cli.dev.ports import free_port
 
 SESSION_TTL_SECONDS = 5.0
 

@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 import yaml
 from certificates import require_openssl
-from free_port import free_port
+
+from taskjob.cli.dev.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90.0

@@ -16,15 +16,7 @@ class Parking:
 
     def park(self, live: LiveSession, want: int) -> None:
         """Let the dispatcher push to the session (TCP)."""
-        self._dispatcher.park(
-            live.ref,
-            namespace=live.namespace,
-            queues=live.queues,
-            tasks=live.tasks,
-            want=want,
-            sink=live,
-            room=live.room,
-        )
+        self._park(live, want, live, None)
 
     def unpark(self, live: LiveSession) -> None:
         self._dispatcher.unpark(live.ref.session, live)
@@ -35,6 +27,18 @@ class Parking:
 
     def wait_for_jobs(self, live: LiveSession, want: int, seq: int, sink: Sink) -> None:
         """Let the dispatcher answer one call (HTTP)."""
+        self._park(live, want, sink, seq)
+
+    def wait_no_more(self, live: LiveSession, sink: Sink) -> bool:
+        """True: a lease call is under way, whose answer still comes."""
+        return self._dispatcher.unpark(live.ref.session, sink)
+
+    def withdraw(self, live: LiveSession) -> None:
+        """What the session still wants is void."""
+        if self._sessions.is_current(live):
+            self._dispatcher.withdraw(live.ref.session)
+
+    def _park(self, live: LiveSession, want: int, sink: Sink, seq: int | None) -> None:
         self._dispatcher.park(
             live.ref,
             namespace=live.namespace,
@@ -45,12 +49,3 @@ class Parking:
             room=live.room,
             seq=seq,
         )
-
-    def wait_no_more(self, live: LiveSession, sink: Sink) -> bool:
-        """True: a lease call is under way, whose answer still comes."""
-        return self._dispatcher.unpark(live.ref.session, sink)
-
-    def withdraw(self, live: LiveSession) -> None:
-        """What the session still wants is void."""
-        if self._sessions.is_current(live):
-            self._dispatcher.withdraw(live.ref.session)

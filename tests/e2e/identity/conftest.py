@@ -18,10 +18,10 @@ import msgspec
 import pytest
 import yaml
 from certificates import require_openssl
-from free_port import free_port
 from kube_cluster import Cluster
 from kube_people import People
 
+from taskjob.cli.dev.ports import free_port
 from taskjob.wire.codec import decode_to_worker, encode, encode_line
 from taskjob.wire.messages import Exchange, Register
 from taskjob_api.server import running

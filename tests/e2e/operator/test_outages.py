@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from control_plane import ControlPlane
-from free_port import free_port
 from live_operator import Jobs, Stack, Watch, eventually, stack_on
 from live_stack import live_worker
+
+from taskjob.cli.dev.ports import free_port
 
 TRIES = "taskjob_operator_api_call_duration_seconds_count"
 
